@@ -220,7 +220,7 @@ KEYS: tuple[KeyCommand, ...] = (
         "next of off, beat, bar: loops, scenes and go wait for it; a second press acts at once",
     ),
     KeyCommand(
-        "Stage", "r", "r, r r", "app.record", "stage.record", "record; press twice within 2 s to stop"
+        "Stage", "r", "r, r r", "app.record", "stage.record", "record a take; press twice within 2 s to stop"
     ),
     KeyCommand("Stage", "M", "M", "app.master_mute", "stage.mute", "mute or unmute the master"),
     KeyCommand(

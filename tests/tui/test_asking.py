@@ -537,7 +537,7 @@ async def test_every_palette_entry_names_an_action_that_exists(stage, clock):
         named = {c.title for c in app.get_system_commands(app.screen)}
         assert {
             "mute",
-            "record; press twice within 2 s to stop",
+            "record a take; press twice within 2 s to stop",
             "focus deck 8",
             "undo",
             "recall scene F9",
