@@ -153,8 +153,12 @@ async def test_meters_are_empty_when_the_stage_has_ended(tmp_path, clock):
     stage = three(tmp_path)
     async with playing(stage, clock) as hands:
         assert "█" * 10 in hands.text()
+        stage.arena.set_meter("xruns", 2)
+        await hands.until(lambda: "XRUN ▲ 2 0 s ago" in hands.text())
         stage.dead = True
         await hands.until(lambda: "the stage has ended" in hands.text())
+        await hands.settle()
+        assert "XRUN ▲" not in hands.text(), "nor an alarm of dropouts"
         clock.now += 10.0
         await hands.settle()
         decks = [line for line in hands.text().split("\n") if " LR " in line]

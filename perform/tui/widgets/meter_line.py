@@ -92,8 +92,9 @@ def _fields(pen: LinePen, frame: ScreenFrame, detail: Detail) -> None:
     if detail.history:
         pen.text(f" {frame.loads.text()}", ink.level)
     view, count = frame.view, frame.dropouts
-    age = f" {span(frame.now - view.dropout_at)} ago" if view.dropout_at >= 0 else ""
-    recent = view.dropout_at >= 0 and frame.now - view.dropout_at < 10
+    dropped = view.dropout_at >= 0 and not view.gone
+    age = f" {span(frame.now - view.dropout_at)} ago" if dropped else ""
+    recent = dropped and frame.now - view.dropout_at < 10
     text = f"{'▲ ' if recent else ''}{count:.0f}{age if detail.history or (recent and wide) else ''}"
     _field(pen, detail, "XRUN", text, ink.hot if recent else ink.text)
     _midi(pen, frame, detail)
