@@ -231,7 +231,7 @@ async def test_other_keys_work_and_hidden_widgets_are_not_drawn(stage, clock):
             before = hands.value(address)
             await hands.press(key)
             assert hands.value(address) != before, key
-        await hands.press("r", "?")
+        await hands.press("r", "=")
         await hands.until(lambda: "Record" in str(stage.asked))
         text = hands.text()
         assert "NOW 3/5" in text
