@@ -25,7 +25,7 @@ from perform.stage.start import end, start
 
 LOADED_S = 120.0  #: the decks play after this time at the latest
 SETTLE_S = 2.0  #: after the decks have loaded
-GRAPH_CALLS = 300
+GRAPH_CALLS, PACED_CALLS = 300, 100
 
 #: room of a process's module -> what the table calls it
 _PARTS = {"voice": "hosts", "audio": "mixers", "stage": "stage", "control": "control", "recorder": "recorder"}
@@ -38,8 +38,10 @@ class StageRow(msgspec.Struct, frozen=True):
     decks: int  #: each plays a separate copy of the model
     block: int  #: frames, of the mixer
     graph: float  #: share of the bare decoder, called in a loop, for one deck
+    paced: float  #: the same, called once in the length of a frame, as a deck does
     deck: float  #: share of a deck's host process
     ratio: float  #: `deck` / `graph`
+    paced_ratio: float  #: `deck` / `paced`
     parts: dict[str, float]  #: share of the hosts, the mixers, the stage, the control process, the recorder
     total: float
     switches: float  #: context switches per second of all processes
@@ -62,10 +64,12 @@ def rows(
         for count in decks:
             set_path = _write_set(path, count, folder)
             options = StageOptions(set=str(set_path), device=device, block=block, fresh=True)
-            graph = _graph_share(model)
+            frame_s = model.card.ratio / model.card.sample_rate
+            graph = _decoder_s(model, GRAPH_CALLS, 0.0) / frame_s
+            paced = _decoder_s(model, PACED_CALLS, frame_s) / frame_s
             client = start(options, folder / "run", lambda line: None)
             try:
-                yield _measure(client, path, count, block, graph, seconds)
+                yield _measure(client, path, count, block, (graph, paced), seconds)
             finally:
                 end(client)
 
@@ -83,18 +87,24 @@ def _write_set(path: Path, decks: int, folder: Path) -> Path:
     return out
 
 
-def _graph_share(model: CompiledModel) -> float:
-    """Median CPU time of one decoded frame, by its length."""
+def _decoder_s(model: CompiledModel, calls: int, pause_s: float) -> float:
+    """Median CPU time of one decoded frame, seconds. After a pause, weights may have left the caches."""
     z, noise = (np.zeros((1, size), np.float32) for size in (model.card.latents, model.noise))
     stream, times = model.stream(), []
-    for _ in range(GRAPH_CALLS):
+    for _ in range(calls):
+        if pause_s:
+            time.sleep(pause_s)
         began = time.thread_time()
         model.render([stream], z, noise)
         times.append(time.thread_time() - began)
-    return float(np.median(times)) * model.card.sample_rate / model.card.ratio
+    return float(np.median(times))
 
 
-def _measure(client: Client, path: Path, decks: int, block: int, graph: float, seconds: float) -> StageRow:
+def _measure(
+    client: Client, path: Path, decks: int, block: int, decoder: tuple[float, float], seconds: float
+) -> StageRow:
+    """decoder: its share in a loop, and once a frame."""
+    graph, paced = decoder
     _wait_for_decks(client, decks)
     before, late, began = process_tree(client.pid), _late(client, decks), time.monotonic()
     time.sleep(seconds)
@@ -112,8 +122,10 @@ def _measure(client: Client, path: Path, decks: int, block: int, graph: float, s
         decks=decks,
         block=block,
         graph=graph,
+        paced=paced,
         deck=deck,
         ratio=deck / graph,
+        paced_ratio=deck / paced,
         parts=dict(parts),
         total=sum(parts.values()),
         switches=switches / passed,
@@ -139,12 +151,17 @@ def _late(client: Client, decks: int) -> int:
 def table(rows: Sequence[StageRow]) -> str:
     """Return a table with a line for each stage; shares in % of one core."""
     parts = ("mixers", "stage", "control", "recorder")
-    head = f"{'% of a core':<16} {'decks':>5} {'block':>6} {'graph':>6} {'deck':>6} {'ratio':>7}"
+    head = (
+        f"{'% of a core':<16} {'decks':>5} {'block':>6} {'graph':>6} {'paced':>6} {'deck':>6} {'/graph':>7}"
+        f" {'/paced':>7}"
+    )
     lines = [f"{head}{''.join(f' {part:>8}' for part in parts)} {'total':>6} {'switches/s':>10} {'late':>5}"]
     for row in rows:
         shares = "".join(f" {100 * row.parts.get(part, 0.0):>8.2f}" for part in parts)
+        costs = "".join(f" {100 * share:>6.2f}" for share in (row.graph, row.paced, row.deck))
+        ratios = f" {f'{row.ratio:.1f} x':>7} {f'{row.paced_ratio:.1f} x':>7}"
         lines.append(
-            f"{row.model:<16.16} {row.decks:>5} {row.block:>6} {100 * row.graph:>6.2f} {100 * row.deck:>6.2f}"
-            f" {f'{row.ratio:.1f} x':>7}{shares} {100 * row.total:>6.1f} {row.switches:>10.0f} {row.late:>5}"
+            f"{row.model:<16.16} {row.decks:>5} {row.block:>6}{costs}{ratios}{shares} {100 * row.total:>6.1f}"
+            f" {row.switches:>10.0f} {row.late:>5}"
         )
     return "\n".join(lines)

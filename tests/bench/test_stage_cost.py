@@ -29,6 +29,8 @@ def test_a_row_has_the_costs_of_every_process() -> None:
     assert "others" not in parts
     assert row["total"] == pytest.approx(sum(parts.values()))
     assert row["deck"] == parts["hosts"] > row["graph"] > 0
+    assert row["paced"] > 0
+    assert row["paced_ratio"] == pytest.approx(row["deck"] / row["paced"])
     assert row["ratio"] == pytest.approx(row["deck"] / row["graph"])
     assert row["switches"] > 100
 
