@@ -230,9 +230,6 @@ def decode(model: PlayableModel, wanted: Sequence[Sequence[DecoderInput]]) -> li
     flat = [each for inputs in wanted for each in inputs]
     if not flat:
         return [np.zeros((0, model.card.channels, model.card.ratio), np.float32) for _ in wanted]
-    if len(wanted) == len(flat) == 1:
-        one = flat[0]
-        return [model.render([one.stream], one.z[None], one.noise[None])]
     streams, z, noise = zip(*flat, strict=True)
     y = model.render(streams, np.array(z), np.array(noise))  # (B, channels, ratio)
     at, frames = 0, []

@@ -32,7 +32,6 @@ from perform.voice import chord
 from perform.voice.assignments import Assignments
 from perform.voice.encoder_input import EncoderInput, encode_inputs
 from perform.voice.insert_lane import InsertLane
-from perform.voice.module_settings import ModuleSettings
 from perform.voice.voice import Voice, render, render_applied
 from perform.voice.voice_lane import VoiceLane
 
@@ -121,17 +120,14 @@ class Scheduler:
             lane.update()
         if ready := [lane for lane in due if self._input_complete(lane)]:
             self._render(ready)
-        for n, lane in self._lanes.items():
-            self._report_refused(line, n, lane.voice.settings)
-        for n, insert in self._inserts.items():
-            self._report_refused(line, n, insert.voice.settings)
+        settings = {n: lane.voice.settings for n, lane in self._lanes.items()}
+        settings |= {n: insert.voice.settings for n, insert in self._inserts.items()}
+        for n, one in settings.items():
+            while one.refused:
+                place, number, kept, error = one.refused.pop()
+                line.report(AttributeRefused(n, int(place), float(number), kept, error))
         if self._frames % 50 == 0:
             self._slowest = float(np.percentile(self._times, 99.9))
-
-    def _report_refused(self, line: Lifeline, n: int, settings: ModuleSettings) -> None:
-        while settings.refused:
-            place, number, kept, error = settings.refused.pop()
-            line.report(AttributeRefused(n, int(place), float(number), kept, error))
 
     def _handle(self, line: Lifeline, order: AnyOrder) -> None:
         match order:

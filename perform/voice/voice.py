@@ -194,8 +194,6 @@ class Voice(VoiceStream):
     @property
     def input_delay(self) -> float:
         """Frames from the live input to this voice's sound; 0 if no input reaches it."""
-        if not self._leader and self.encoder_input is None:
-            return 0.0
         decoder = (self._card.decoder_s / self._delay_ratio + self.resampler_s) * self._rate
         if self.encoder_input and (d := self.encoder_input.delay_at(1.0 / self._delay_ratio)):
             return d + self._card.encoder_s * self._rate + decoder
