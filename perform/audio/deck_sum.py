@@ -39,7 +39,7 @@ class DeckSum:
         ]
         self.inserts = {deck: InsertStrip(deck, arena, rate) for deck in range(1, DECKS + 1)}
         self._inserts: dict[int, InsertStrip] = {}  # those that are not idle
-        self._played: list[Strip | InsertStrip] = []  # in the last block
+        self._played: list[Strip] = []  # in the last block
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
 
     @property
@@ -91,7 +91,7 @@ class DeckSum:
         arena, decks = self._arena, dict[int, Signal]()
         plain = dict[int, Signal]()  # of the decks with an insert
         strips = [strip for strip in self.strips if not strip.idle]
-        self._played = [*strips, *self._inserts.values()]
+        self._played = strips
         arena.ring_reads.begin_write()
         for strip in strips:
             x = strip.read(n)
@@ -135,7 +135,9 @@ class DeckSum:
         master : the master's insert
         every  : log all continuous lanes too
         """
-        for strip in (*self._played, *([] if master.idle else [master])):
+        inserts = [one for one in (*self.inserts.values(), master) if not (one.idle and one.as_expected)]
+        strips: list[Strip | InsertStrip] = [*self._played, *inserts]
+        for strip in strips:
             if not strip.as_expected or (every and strip.continuous):
                 event = RingReadEvent(strip.lane, *strip.last_read, strip.continuous)
                 events.write(RING_READ, at, event.pack())

@@ -71,7 +71,10 @@ class InsertStrip:
             self._gate = 0.0 if started else self.open
             self._wet = np.array([wet])
             self._presence, self._silent_for = 0.0, len(self._tail)
-        self.live, self.idle = live, not live and not self._gate
+        self.live, idle = live, not live and not self._gate
+        if idle and not self.idle:
+            self._end((self._expected, 0))
+        self.idle = idle
 
     def waits(self, n: int) -> bool:
         """Whether the module's sound for the next n frames is still to come."""
@@ -103,6 +106,8 @@ class InsertStrip:
         gate = np.clip(self.open - self._gate, -reach, reach) + self._gate
         self._gate = float(gate[-1])
         self.idle = not self.live and not self._gate
+        if self.idle:
+            self._end(self.last_read)
         gate = gate[:, None]
         mixed: Signal = x * (1.0 - gate) + inserted * gate
         return mixed
@@ -124,6 +129,11 @@ class InsertStrip:
         x = self._block[:got]
         head: Signal = np.clip(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), -OVERLOAD, OVERLOAD)
         return self._faded(head.astype(np.float64), n)
+
+    def _end(self, last_read: tuple[int, int]) -> None:
+        """Log that nothing is read from now on: a replay would read on, into the sound of the next module."""
+        if self.continuous:
+            self.last_read, self.as_expected, self._expected = last_read, False, -1
 
     def _faded(self, head: Signal, n: int) -> tuple[Signal, Signal | float]:
         """Fade the sound in where it begins; where it ends, fade out from its last sample: as a `Strip`."""

@@ -30,7 +30,7 @@ from perform.cli import (
     training,
     transferring,
 )
-from perform.cli.output import DefaultVerbGroup, echo_json, loudness_options, wants, warn
+from perform.cli.output import DefaultVerbGroup, echo_json, has_shown_json, loudness_options, wants, warn
 from perform.core.errors import PerformError
 from perform.core.printable import printable
 
@@ -54,25 +54,26 @@ class VerbGroup(DefaultVerbGroup):
                 _show_error(error.format_message(), error.exit_code)
             raise  # click prints how the verb is used
         except PerformError as error:
-            line, code = str(error), error.exit_code
+            line, exit_code = str(error), error.exit_code
             _trace(error)
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
-            line, code = (
-                f"this needs torch, which is not installed; `{sys.executable} -m pip install torch`",
-                1,
-            )
+            line = f"this needs torch, which is not installed; `{sys.executable} -m pip install torch`"
+            exit_code = PerformError.exit_code
             _trace(error)
         except BrokenPipeError:
             raise  # `perform docs | head`: click ends quietly
         except OSError as error:
-            line, code = f"{error.filename or 'the system'}: {error.strerror or error}", 1
+            line, exit_code = (
+                f"{error.filename or 'the system'}: {error.strerror or error}",
+                PerformError.exit_code,
+            )
             _trace(error)
         warn(f"perform: {line}")
         if as_json:
-            _show_error(line, code)
-        sys.exit(code)
+            _show_error(line, exit_code)
+        sys.exit(exit_code)
 
 
 def _trace(error: Exception) -> None:
@@ -82,7 +83,8 @@ def _trace(error: Exception) -> None:
 
 
 def _show_error(line: str, exit_code: int) -> None:
-    echo_json({"error": printable(line), "exit_code": exit_code})
+    if not has_shown_json():  # a result of which only a part failed says so itself
+        echo_json({"error": printable(line), "exit_code": exit_code})
 
 
 def use_config(ctx: click.Context) -> None:

@@ -37,6 +37,7 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+_SHOWN = "perform.shown"
 _LOUDNESS = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}
 
 
@@ -112,7 +113,14 @@ def echo(text: str) -> None:
 
 def echo_json(value: object, indent: int | None = None) -> None:
     """Print a value as JSON to stdout. It is ASCII; a byte of a path that is not UTF-8 is `\\udce9`."""
+    if context := click.get_current_context(silent=True):
+        context.meta[_SHOWN] = True
     click.echo(json.dumps(value, indent=indent))
+
+
+def has_shown_json() -> bool:
+    """Whether the verb has printed its result as JSON."""
+    return _SHOWN in click.get_current_context().meta
 
 
 def _printable(text: str) -> str:

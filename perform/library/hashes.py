@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import threading
 from pathlib import Path
 
+from perform.core.file_lock import FileLock
 from perform.core.files import write_atomically
 from perform.library import places
 from perform.library.model_library import models
 
-_writing = threading.Lock()
+_PATIENCE_S = 1.0  #: for the lock of the cache, which is held for milliseconds
 
 
 def sha256(path: Path) -> str:
@@ -23,14 +23,14 @@ def sha256(path: Path) -> str:
 
 def remember(path: Path, sha256: str) -> None:
     """Store the hash of a file that a host has read."""
-    with _writing:
-        entries = _read()
-        entry: list[str | int] = [sha256, *_stamp(path)]
-        if entries.get(str(path)) == entry:
-            return
-        entries[str(path)] = entry
-        with contextlib.suppress(OSError):  # the cache can be made again
-            write_atomically(_cache(), json.dumps(entries).encode())
+    entry: list[str | int] = [sha256, *_stamp(path)]
+    if _read().get(str(path)) == entry:
+        return
+    lock = FileLock(_cache().with_suffix(".lock"))  # other processes remember, too
+    with contextlib.suppress(OSError):  # the cache can be made again
+        lock.take(_PATIENCE_S)
+        write_atomically(_cache(), json.dumps(_read() | {str(path): entry}).encode())
+    lock.release()
 
 
 def scan() -> int:
@@ -38,14 +38,19 @@ def scan() -> int:
 
     Each hash is stored at once, so a scan that was ended goes on where it stopped.
     """
-    count = 0
+    return len(_scanned())
+
+
+def _scanned() -> dict[Path, str]:
+    """Hash the models of the library whose hash is not known."""
+    found: dict[Path, str] = {}
     for path in models().values():
         if known(path):
             continue
         with contextlib.suppress(OSError):  # the file has gone, or may not be read
-            remember(path, sha256(path))
-            count += 1
-    return count
+            found[path] = sha256(path)
+            remember(path, found[path])
+    return found
 
 
 def known(path: Path) -> str:
@@ -56,7 +61,10 @@ def known(path: Path) -> str:
 
 def find_or_scan(sha256: str) -> Path | None:
     """[disk, slow] The same as `find`; if the hash is not known, hash the models of the library first."""
-    return find(sha256) or (find(sha256) if scan() else None)
+    if found := find(sha256):
+        return found
+    new = _scanned()
+    return next((path for path, digest in new.items() if digest == sha256), None)
 
 
 def find(sha256: str) -> Path | None:

@@ -1,56 +1,23 @@
-"""One stage for each runtime folder: a file lock that the system frees when the process ends."""
+"""One stage for each runtime folder: it holds a lock on a file of the folder."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import time
 from pathlib import Path
 
+from perform.core.file_lock import FileLock
 from perform.core.private_folder import make_private
 
 
-class Lock:
-    """An advisory lock on a file `lock` in the folder."""
+class Lock(FileLock):
+    """The lock of a runtime folder's stage."""
 
     def __init__(self, runtime: Path) -> None:
-        self._path = runtime / "lock"
-        self._file: int | None = None
+        super().__init__(runtime / "lock")
 
     def take(self, patience_s: float = 0.0) -> bool:
-        """Take the lock; False if another process still holds it after `patience_s` seconds."""
-        deadline = time.monotonic() + patience_s
-        while not self._try():
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.01)
-        return True
-
-    def _try(self) -> bool:
+        """See `FileLock`. PerformError: the folder is not the user's alone."""
         make_private(self._path.parent)
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(file)
-            return False
-        self._file = file
-        return True
-
-    def release(self) -> None:
-        """Release the lock."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                os.close(self._file)
-            self._file = None
+        return super().take(patience_s)
 
 
 def held(runtime: Path) -> bool:

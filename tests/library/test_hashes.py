@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -63,3 +65,26 @@ def test_a_song_learns_of_its_models_in_the_background(library: Path) -> None:
     assert models.take_learnt() and not models.take_learnt()
     assert models.find(1, song)[1].path == library / "b.safetensors"
     assert not models.missing(1)
+
+
+REMEMBER = """
+import sys
+from pathlib import Path
+from perform.library import hashes
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    hashes.remember(path, path.name)
+"""
+
+
+def test_processes_that_remember_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Eight hosts store their models' hashes in one cache."""
+    running = []
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in range(10):
+            (folder / f"{number}-{name}").touch()
+        running.append(subprocess.Popen([sys.executable, "-c", REMEMBER, str(folder)]))
+    assert [process.wait() for process in running] == [0] * 4
+    lost = [path for path in tmp_path.glob("[0-9]/*") if hashes.known(path) != path.name]
+    assert not lost

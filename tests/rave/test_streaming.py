@@ -173,6 +173,8 @@ def test_ratio_of_every_preset() -> None:
         "v2_small": 512,
         "v3": 2048,
         "causal": 2048,
+        "v2_nopqmf": 2048,
+        "v2_nopqmf_small": 2048,
         "noise": 2048,
         "discrete": 1024,
         "discrete_v3": 1024,
