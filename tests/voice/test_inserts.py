@@ -17,7 +17,18 @@ from perform.audio.mixer import Mixer
 from perform.audio.strip import TAIL_S
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.arena_layout import LANE, LANE_METER, NAMES, STEMS, bank_of, insert_lane, lanes_of, log_of
+from perform.core.arena_layout import (
+    LANE,
+    LANE_METER,
+    LANES,
+    NAMES,
+    STEMS,
+    bank_of,
+    insert_lane,
+    lanes_of,
+    log_of,
+)
+from perform.core.event_log import RING_READ, RingReadEvent
 from perform.core.insert_delay import insert_delay
 from perform.core.table_reader import TableReader
 from perform.engine.resampling import resampling_both_ways
@@ -185,6 +196,10 @@ def test_it_enters_and_leaves_without_a_click(arena: Arena, model: TorchscriptMo
     assert np.allclose(y[480 : 25 * BLOCK], x[480 : 25 * BLOCK], atol=1e-7), "before, the sound is as it was"
     assert np.allclose(y[60 * BLOCK :], x[60 * BLOCK :], atol=1e-7), "and afterwards"
     assert np.abs(y[40 * BLOCK : 50 * BLOCK] - x[40 * BLOCK : 50 * BLOCK]).max() > 0.05
+    told = events(arena.event_logs[LANES].read(0))
+    readings = [RingReadEvent.unpack(payload) for kind, payload in told if kind == RING_READ]
+    of_insert = [reading for reading in readings if reading.lane == insert_lane(1)]
+    assert [reading.whole for reading in of_insert] == [True, False], "a replay must not read on"
 
 
 def test_while_its_module_is_late_the_deck_plays_on_in_time(arena: Arena, model: TorchscriptModel) -> None:
