@@ -16,17 +16,20 @@ long=
 [ $# -eq 0 ] || { types && exec $bin/python -m pytest "$@"; }
 export OMP_NUM_THREADS=1
 cores=$(getconf _NPROCESSORS_ONLN)
-log=$(mktemp)
+log=$(mktemp) types_log=$(mktemp)
 PERFORM_TEST_CACHE=$(mktemp -d) && export PERFORM_TEST_CACHE
 {
     failed=0
-    types || failed=1
-    $low $bin/python -m pytest -n $((cores + 1)) --dist loadfile --no-loadscope-reorder \
+    types >"$types_log" 2>&1 &
+    types=$!
+    $low $bin/python -m pytest -n $((2 * cores)) --dist loadfile --no-loadscope-reorder \
         -m "not alone" --ignore tests/live --ignore tests/stage $long || failed=1
+    wait $types || failed=1
+    cat "$types_log"
     exit $failed
 } >"$log" 2>&1 &
 computing=$!
-trap 'pkill -P $computing || true; kill $computing 2>/dev/null || true; rm -rf "$log" "$PERFORM_TEST_CACHE"' EXIT
+trap 'pkill -P $computing || true; kill $computing 2>/dev/null || true; rm -rf "$log" "$types_log" "$PERFORM_TEST_CACHE"' EXIT
 failed=0
 $bin/python -m pytest -m "not alone" $long tests/stage tests/live || failed=1
 wait $computing || failed=1

@@ -66,8 +66,8 @@ class Jack:
             subprocess.run(["chrt", "-f", "10", "true"], capture_output=True, check=False).returncode == 0
         )
         engine = ["-R", "-P", "70"] if granted else ["-r"]
-        for attempt in range(12):  # another run may have the name, or it just died and is still registered
-            name = self.env["JACK_DEFAULT_SERVER"] = f"perform-control-{attempt % 3}"
+        for attempt in range(15):  # another run may have the name, or it just died and is still registered
+            name = self.env["JACK_DEFAULT_SERVER"] = f"perform-control-{attempt % 5}"
             command = ["jackd", *engine, "-n", name, "-d", "dummy", "-r", "48000", "-p", "1024"]
             with self._log.open("ab") as log:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.env)
