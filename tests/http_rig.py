@@ -10,7 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves `data` under any path. `fault`: what it does wrong; `asked`: the ranges that were asked for."""
+    """Serves `data` under any path. `fault`: what it does wrong; `asked`: the ranges that were asked for.
+
+    `paths`: of what was asked for.
+    """
 
     daemon_threads = True
 
@@ -18,6 +21,7 @@ class FileServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.data, self.fault, self.tag = data, "", '"one"'
         self.asked: list[str] = []
+        self.paths: list[str] = []
 
     @property
     def address(self) -> str:
@@ -34,6 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
         server, fault = self.server, self.server.fault
         asked = self.headers.get("Range", "")
         server.asked.append(asked)
+        server.paths.append(self.path)
         data, begin = server.data, 0
         if fault == "404":
             self.send_error(404)

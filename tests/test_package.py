@@ -1,4 +1,4 @@
-"""The wheel: installed in an environment that knows nothing of this folder, it plays, records and renders."""
+"""The wheel, made from the sdist: far from this folder it plays, records and renders."""
 
 from __future__ import annotations
 
@@ -17,18 +17,28 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("wheel"), "wheel")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT, tmp_path_factory.mktemp("sdist"), "sdist")
 
 
-def built(folder: Path, kind: str) -> Path:
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As pip makes it of a download, without the repository."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (unpacked,) = folder.iterdir()
+    return built(unpacked, tmp_path_factory.mktemp("wheel"), "wheel")
+
+
+def built(source: Path, folder: Path, kind: str) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
     (made,) = folder.iterdir()
     return made
 
 
-def test_what_is_in_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
+def test_what_is_in_wheel_and_sdist(wheel: Path, sdist: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for needed in (
         "models/bells.safetensors",
@@ -43,7 +53,7 @@ def test_what_is_in_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
     assert "License-Expression: MIT AND CC0-1.0" in zipfile.ZipFile(wheel).read(metadata).decode()
     licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
     assert licences == {"LICENSE", "models/LICENSE", "models/LICENSE.cello"}
-    with tarfile.open(built(tmp_path, "sdist")) as archive:
+    with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.sh", "check.sh", "tests/test_package.py", "models/recipes/README.md"} <= packed
     assert "notebooks/train.ipynb" in packed

@@ -24,6 +24,7 @@ PACKAGES = ("numpy", "textual", "sounddevice", "soundfile", "soxr", "mido", "pyt
 DISK_GB = 10  #: free space below which a long set may fill the disk: an hour of master and stems takes 7 GB
 MEMORY_MB = 64  #: of /dev/shm: the arena, its buffers and a long history
 COLUMNS, LINES = 80, 24  #: the smallest terminal that the screen is made for
+SIGNS = "⣿⡇⠒ █▆▂ ━┿◆● ▲↻∿"  #: of each kind that the screen draws
 
 
 class Finding(NamedTuple):
@@ -41,6 +42,8 @@ def doctor(as_json: bool) -> None:
     """Check this computer before a show: sound, MIDI, real time, terminal, disk, packages.
 
     Each line says what was found, and what to do where something is missing. Exit code 1: there is a problem.
+    --json prints a list of lines. Each has four texts: topic; state, which is ok, note or problem; text; and
+    advice, which is empty where nothing has to be done.
 
     \b
         perform doctor
@@ -194,6 +197,21 @@ def _terminal() -> Iterator[Finding]:
     yield Finding("colours", "ok" if full else "note", colours or os.environ.get("TERM", "unknown"), advice)
     if "UTF" not in (sys.stdout.encoding or "").upper():
         yield Finding("characters", "problem", f"{sys.stdout.encoding}", "use a UTF-8 locale: LANG=C.UTF-8")
+    else:
+        advice = "if one is a box or a question mark: choose another font, such as DejaVu Sans Mono"
+        yield Finding("signs", "note", SIGNS, advice)
+    yield _function_keys()
+
+
+def _function_keys() -> Finding:
+    """Terminals that are known to take F-keys for themselves; a program cannot ask them."""
+    if sys.platform == "darwin":
+        advice = "hold fn with them, or have the system use them as standard function keys"
+        return Finding("F-keys", "note", "macOS takes them for brightness, volume and so on", advice)
+    if "VTE_VERSION" in os.environ:  # GNOME Terminal and its relatives
+        advice = "switch its shortcuts off, or choose other keys: perform docs keys"
+        return Finding("F-keys", "note", "this terminal may take F1, F10 and F11 for itself", advice)
+    return Finding("F-keys", "ok", "this terminal is not known to take any")
 
 
 def _disk() -> Iterator[Finding]:
@@ -204,10 +222,11 @@ def _disk() -> Iterator[Finding]:
         free = shutil.disk_usage(there).free / 1e9
         writable = os.access(there, os.W_OK)
         full = topic == "takes" and free < DISK_GB
-        advice = "" if writable and not full else "perform config recording.takes FOLDER"
+        other = f"make {there} writable for you, or name another folder with PERFORM_HOME"
+        advice = "perform config recording.takes FOLDER" if topic == "takes" else other
         state: State = "problem" if not writable else "note" if full else "ok"
         text = f"{folder}: {free:.0f} GB free{'' if writable else ', but it cannot be written'}"
-        yield Finding(topic, state, text, advice if topic == "takes" else "")
+        yield Finding(topic, state, text, "" if state == "ok" else advice)
     path = player_config.path()
     yield Finding("config", "ok", f"{path}{'' if path.exists() else ' (not there yet)'}")
 

@@ -47,7 +47,7 @@ def search(text: str, as_json: bool) -> None:
     """
     import msgspec
 
-    from perform.library import model_library
+    from perform.library import download, model_library
 
     own = model_library.models()
     found = [
@@ -56,12 +56,16 @@ def search(text: str, as_json: bool) -> None:
         if text.lower() in f"{model.name} {model.author} {model.about} {model.licence}".lower()
     ]
     if as_json:
-        echo_json(
-            [msgspec.to_builtins(model) | {"in_library": model.name in own} for model in found], indent=2
-        )
+        rows = [
+            msgspec.to_builtins(model)
+            | {"in_library": model.name in own, "in_cache": download.begun(model.local_copy)}
+            for model in found
+        ]
+        echo_json(rows, indent=2)
         return
     for model in found:
-        mark = "✓" if model.name in own else " "
+        begun = download.begun(model.local_copy)
+        mark = "✓" if model.name in own else "‖" if begun else " "
         size = f"{model.size / MIB:.0f} MiB" if model.size else "? MiB"
         rate = f"{model.sample_rate / 1000:g} kHz" if model.sample_rate else ""
         echo(f"{mark} {model.name:<28} {size:>8}  z{model.latents or '?':<3} {rate:<8} {model.about}")
@@ -69,7 +73,7 @@ def search(text: str, as_json: bool) -> None:
     if not found:
         log("no model has that: try a shorter word")
     else:
-        log("✓ is in your library; `perform models fetch NAME` downloads one")
+        log("✓ is in your library, ‖ is in part in the cache; `perform models fetch NAME` downloads one")
 
 
 @click.command()

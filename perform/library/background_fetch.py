@@ -94,6 +94,7 @@ class BackgroundFetch:
         except _Cancelled:
             self.state = FetchState.STOPPED
         except Unreachable as error:
+            self.done = download.begun(self.model.local_copy)  # without a tag of the server it is nothing
             self.error, self.state = error.what, FetchState.OFFLINE
         except (PerformError, OSError) as error:
             self.error, self.state = str(error)[:_LONGEST], FetchState.FAILED
@@ -167,7 +168,7 @@ class BackgroundFetches:
                 return {
                     FetchState.DONE: f"{name} is in your library: o loads it",
                     FetchState.ASKING: f"{name} needs your consent: o, then tab",
-                    FetchState.OFFLINE: f"▲ {name}: offline ({fetch.error}): the next try goes on from here",
+                    FetchState.OFFLINE: f"▲ {name}: offline ({fetch.error}): o, then tab tries again",
                     FetchState.FAILED: f"▲ {name}: {fetch.error}",
                 }.get(fetch.state, "")
         return ""

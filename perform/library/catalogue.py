@@ -1,7 +1,8 @@
 """Catalogues: models that can be fetched, with author, licence, page, size and address.
 
 A catalogue is a JSON file that anybody can host (docs/models.md). One is bundled: presets/catalogue.json.
-config.toml names others, `models.catalogues`, as addresses or paths. [disk], [network]
+config.toml names others, `models.catalogues`, as addresses or paths; of a folder, its catalogue.json is read.
+[disk], [network]
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from perform.core.paths import expanded
 from perform.library import download, places
 
 FORMAT = "perform-catalogue-1"
+FILE = "catalogue.json"  #: of a folder that is named as a catalogue
 LIMIT = 1 << 23  #: bytes of a catalogue
 
 Text = Annotated[str, Meta(max_length=1000)]
@@ -85,7 +87,7 @@ class Catalogue(msgspec.Struct, frozen=True):
 
 def bundled() -> Path:
     """Return the path of the bundled catalogue."""
-    return places.bundled("presets") / "catalogue.json"
+    return places.bundled("presets") / FILE
 
 
 def read(data: bytes, where: str) -> Catalogue:
@@ -103,8 +105,8 @@ def read(data: bytes, where: str) -> Catalogue:
 def known(addresses: Sequence[str], log: Callable[[str], None]) -> dict[str, CatalogueModel]:
     """[disk], [network] Return all models of the bundled catalogue and of others by name; the first wins.
 
-    addresses : of other catalogues, or their paths. One that cannot be read is logged and left out; where its
-    address cannot be reached, the copy of the last time is used
+    addresses : of other catalogues or their folders (an address that ends with `/`), or their paths. One that
+    cannot be read is logged and left out; where its address cannot be reached, the last copy is used
     """
     found: dict[str, CatalogueModel] = {}
     for address in (str(bundled()), *addresses):
@@ -130,9 +132,11 @@ def find(name: str, models: dict[str, CatalogueModel]) -> CatalogueModel:
 def _contents(address: str, log: Callable[[str], None]) -> bytes:
     if not address.startswith(("http://", "https://")):
         try:
-            return expanded(address).read_bytes()
+            path = expanded(address)
+            return (path / FILE if path.is_dir() else path).read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a null byte
             raise WrongUse(f"cannot be read ({getattr(error, 'strerror', error)})", where=address) from error
+    address += FILE if address.endswith("/") else ""
     copy = places.cache() / "catalogues" / f"{download.file_name(address)}.json"
     try:
         download.fetch(address, copy, limit=LIMIT)

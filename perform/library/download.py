@@ -120,14 +120,20 @@ def fetch(
         raise Unreachable(f"the server answers {error.code} {error.reason}", where=address) from error
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         why = getattr(error, "reason", None) or error
-        hint = "check the network; the next try goes on from here"
+        hint = f"check the network{_kept(out)}"
         raise Unreachable(f"the download stopped ({why})", where=address, hint=hint) from error
     if total > begin and done < total:
-        hint = "try again: it goes on from here"
+        hint = f"try again{_kept(out)}"
         raise Unreachable(f"the server sent {done} of {total} bytes", where=address, hint=hint)
     _check(part, sha256, address)
     part.replace(out)
     about.unlink(missing_ok=True)
+
+
+def _kept(out: Path) -> str:
+    """Say what the next try need not download again; "" for nothing: it begins anew."""
+    kept = begun(out)
+    return f"; in the cache: {kept / 2**20:.1f} MiB, from which the next try goes on" if kept else ""
 
 
 def _parts(out: Path) -> tuple[Path, Path]:

@@ -32,7 +32,7 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
 """Configurations that set only these values."""
 MISSING: Mapping[str, tuple[str, str]] = {
     "hybrid": (
-        "RAVE 2.3.1 cannot train it either (docs/configurations.md)",
+        "RAVE 2.3.1 cannot train it either (`perform docs configurations`)",
         "use --config live, whose encoder takes spectra, or v2",
     ),
     "onnx": ("it is an older encoder and decoder for export", "use --config v1, and `perform export`"),

@@ -47,7 +47,10 @@ def test_each_thing_has_a_line_and_each_problem_says_what_to_do() -> None:
 
 def test_what_is_wrong_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
-    assert report()["telemetry"].state == "problem"
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    found = report()
+    for topic in ("telemetry", "takes", "cache"):
+        assert found[topic].state == "problem" and found[topic].advice, topic
 
 
 def test_the_plain_report_has_a_mark_a_line() -> None:
@@ -81,3 +84,4 @@ def test_a_terminal_that_is_too_small_is_a_problem(size: tuple[int, int], state:
     line = next(line for line in text.decode().splitlines() if " terminal " in line)
     assert line.startswith(state)
     assert f"{size[0]}x{size[1]}" in line
+    assert " signs " in text.decode() and " F-keys " in text.decode()

@@ -49,7 +49,7 @@ def test_a_file_is_downloaded_and_its_progress_told(server: FileServer, out: Pat
 @pytest.mark.parametrize("fault", ["cut", "stall", "long"])
 def test_what_stops_goes_on_where_it_stopped(server: FileServer, out: Path, fault: str) -> None:
     server.fault = fault
-    with pytest.raises(Unreachable, match=r"goes on from here"):
+    with pytest.raises(Unreachable, match=r"in the cache: [01]\.\d MiB, from which the next try goes on"):
         fetch(server.address, out)
     assert not out.exists()
     server.fault = ""
@@ -225,6 +225,25 @@ def test_a_catalogue_of_a_server_is_kept_for_when_it_is_gone(tmp_path: Path) -> 
     assert "x" in catalogue.known([address], told.append)
     assert "the copy of the last time is used" in told[0]
     assert "x" not in catalogue.known([address.replace("model", "other")], told.append)
+
+
+def test_a_catalogue_can_be_a_folder(tmp_path: Path) -> None:
+    """Here, or on a server."""
+    listed = {"format": catalogue.FORMAT, "models": [{"name": "x", "url": "http://h/x.ts", "licence": "CC0"}]}
+    (tmp_path / "catalogue.json").write_text(json.dumps(listed))
+    assert "x" in catalogue.known([str(tmp_path)], print)
+    with serving((tmp_path / "catalogue.json").read_bytes()) as server:
+        folder = server.address.replace("model.safetensors", "models/")
+        assert "x" in catalogue.known([folder], print)
+        assert server.paths == ["/models/catalogue.json"]
+
+
+def test_a_server_without_tags_promises_nothing(server: FileServer, out: Path) -> None:
+    """The next try begins anew, and no message says otherwise."""
+    server.tag, server.fault = "", "cut"
+    with pytest.raises(Unreachable) as stopped:
+        fetch(server.address, out)
+    assert "in the cache" not in str(stopped.value)
 
 
 def test_a_catalogue_that_cannot_be_read_or_kept_is_left_out_and_named() -> None:
