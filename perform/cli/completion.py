@@ -65,6 +65,13 @@ def audio_devices() -> Iterable[str]:
     return ["null"]
 
 
+def midi_ports() -> Iterable[str]:
+    """Return the names of all MIDI input ports; an output has mostly the same name."""
+    from perform.control.midi_ports import list_ports
+
+    return list_ports()[0]
+
+
 def config_keys() -> Iterable[str]:
     """Return the keys of config.toml."""
     from perform.library import player_config

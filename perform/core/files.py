@@ -33,7 +33,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        _replace(part, path)
+        move(part, path)
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)
@@ -53,7 +53,7 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
         file.write(data)
 
 
-def _replace(part: Path, path: Path) -> None:
+def move(part: Path, path: Path) -> None:
     """Rename a file; on Windows wait while another process has the old one open, since it refuses that."""
     for _ in range(READ_TRIES):
         try:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from perform.core.errors import WrongUse
+from perform.core.files import move
 from perform.core.paths import to_text
 from perform.library import card_changes, places
 
@@ -79,8 +80,8 @@ def _own(name: str) -> Path:
 
 def _move(path: Path, target: Path) -> Path:
     changes = card_changes.files(path)
-    path.rename(target)
+    move(path, target)
     for file, new in zip(changes, card_changes.files(target), strict=True):
         if file.exists():
-            file.rename(new)
+            move(file, new)
     return target
