@@ -97,6 +97,11 @@ class BaseApp(App[str]):
             return True
         return False
 
+    def learn_too(self, address: str) -> None:
+        """While learning, learn this address; the key acts as well: a recording that was missed is lost."""
+        if self.view.learning:
+            self.learn(address)
+
     def open_dialog(self, dialog: Dialog[T], on_answer: Callable[[T], object]) -> None:
         """Open a dialog; call `on_answer` with its result unless the player cancels."""
 

@@ -46,9 +46,8 @@ class StageKeys(BaseApp):
             )
 
     def action_record(self) -> None:
-        """Start recording; stopping takes two presses."""
-        if self.learn_instead("take/record"):
-            return
+        """Start recording, also while learning; stopping takes two presses."""
+        self.learn_too("take/record")
         if not self.read_frame().recording:
             self.stage_line.ask(StartRecording(), self.notice_answer("recording to"))
         elif self.is_second_press("record"):
@@ -60,7 +59,8 @@ class StageKeys(BaseApp):
         """Record with a file for each deck; stop as `action_record` does."""
         if self.read_frame().recording:
             self.action_record()
-        elif not self.learn_instead("take/record"):
+        else:
+            self.learn_too("take/record")
             self.stage_line.ask(StartRecording(stems=True), self.notice_answer("recording with stems to"))
 
     def action_mark(self) -> None:
@@ -76,7 +76,7 @@ class StageKeys(BaseApp):
             self.show_notice("marker set, but nothing is recording: R keeps the last minutes with it")
 
     def action_keep(self) -> None:
-        """Save the last minutes as a take."""
-        if not self.learn_instead("take/keep"):
-            self.show_notice("saving the last minutes as a take")
-            self.stage_line.ask(KeepLastMinutes(), self.notice_answer("saved:"))
+        """Save the last minutes as a take, also while learning."""
+        self.learn_too("take/keep")
+        self.show_notice("saving the last minutes as a take")
+        self.stage_line.ask(KeepLastMinutes(), self.notice_answer("saved:"))

@@ -23,6 +23,8 @@ from perform.stage.commands import (
     RemoveSong,
     RenameSong,
     Save,
+    StartRecording,
+    StopRecording,
     Undo,
     UndoMapping,
 )
@@ -197,16 +199,26 @@ async def test_the_line_can_be_clicked(stage, clock):
 async def test_while_learning_song_keys_choose_the_address_to_learn(stage, clock):
     async with playing(stage, clock) as hands:
         await hands.press("l", "n", "p", "enter", "k", "R", "r", "f3", "A", "escape")
-        wanted = (
-            "deck/1/gain",
-            *("song/next", "song/previous", "song/go", "take/mark", "take/keep", "take/record"),
-            *("scene/recall", "scene/a", ""),
-        )
-        scene = BindingOptions(value=2)
         await asked(
-            hands, *(Learn(it, options=scene) if it == "scene/recall" else Learn(it) for it in wanted)
+            hands,
+            *(Learn(it) for it in ("deck/1/gain", "song/next", "song/previous", "song/go", "take/mark")),
+            *(Learn("take/keep"), KeepLastMinutes(), Learn("take/record"), StartRecording()),
+            *(Learn("scene/recall", options=BindingOptions(value=2)), Learn("scene/a"), Learn("")),
         )
         assert hands.value("take/mark") == 0
+
+
+async def test_a_player_who_records_while_learning_loses_no_recording(stage, clock):
+    """The keys that record are learnt and act, and stop a take with two presses as ever."""
+    async with playing(stage, clock) as hands:
+        await hands.press("l", "ctrl+r")
+        await asked(hands, Learn("deck/1/gain"), Learn("take/record"), StartRecording(stems=True))
+        stage.arena.set_meter("take/on", 1)
+        stage.asked.clear()
+        await hands.press("r")
+        assert "still recording; press r again within 2 s to stop" in hands.text()
+        await hands.press("r")
+        await asked(hands, Learn("take/record"), Learn("take/record"), StopRecording())
 
 
 async def test_while_learning_values_options_and_undo_are_keys(stage, clock):

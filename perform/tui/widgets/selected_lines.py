@@ -36,7 +36,7 @@ def draw_selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
             text = f"LEARNED  {address}{f' ← {control}' if control else ''}; select another, esc to stop"
         elif view.learn_confirmed and frame.status.learning != address:
             text = "LEARN  has ended: select a parameter to learn it, esc to stop"
-        text += f"   {note}" if note else "   = value, range, curve  u undo"
+        text += f"   {note}" if note else "   = value, range, curve  u undo  m, ⏎...: learn it"
         pen.target(width, action="app.stop_learning")
         pen.text(f" ◉ {text}", ink.alert, width)
         return
