@@ -11,6 +11,7 @@ from perform.core.files import move
 from perform.core.paths import to_text
 from perform.library import card_changes, places
 
+SUFFIXES = (".safetensors", ".ts")  #: of the files that a deck or an insert can load
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 

@@ -88,7 +88,7 @@ def find_set(name: str) -> Path:
     """Return the file of a set by path or name. WrongUse: there is none."""
     if places.is_path(name):
         if path := places.existing(name):
-            if path.suffix in (".ts", ".safetensors"):
+            if path.suffix in model_library.SUFFIXES:
                 hint = "in the instrument press `o` and type this path; `perform models import` keeps it"
                 raise WrongUse("a model, not a set", where=to_text(path), hint=hint)
             return path

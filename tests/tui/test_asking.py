@@ -12,6 +12,7 @@ import soundfile
 from hands import playing
 from msgspec.structs import replace
 from stand_in import status
+from textual.widgets import OptionList
 
 from perform.control import mapping_files
 from perform.control.control_names import ControlId
@@ -40,6 +41,7 @@ from perform.stage.commands import (
 )
 from perform.stage.status import BindingStatus, TouchStatus
 from perform.tui import keys, page_keys
+from perform.tui.screens.chooser import MOST
 from perform.tui.screens.dialog import Field
 from perform.tui.screens.leave_dialog import LeaveDialog
 from perform.tui.screens.model_browser import ModelBrowser
@@ -641,6 +643,7 @@ async def test_a_path_is_completed_as_in_a_shell(stage, clock, home, tmp_path):
         field = hands.app.screen.query_one(Field)
         field.value = f"{tmp_path}/rec"
         await hands.until(lambda: f"{tmp_path}/Recordings/" in hands.text())
+        assert "tab completes" in hands.text()
         await hands.press("tab")
         await hands.until(lambda: "rainy night/" in hands.text())
         await hands.press("tab")
@@ -651,6 +654,23 @@ async def test_a_path_is_completed_as_in_a_shell(stage, clock, home, tmp_path):
         assert "roof.txt" not in hands.text()
         await hands.press("enter")
         await hands.until(lambda: stage.asked == [UseFile(1, f"{tmp_path}/Recordings/rainy day/roof.wav")])
+
+
+async def test_tab_adds_no_letter_that_only_some_entries_have(stage, clock, home, tmp_path):
+    """Also where a letter has another length in lower case, and where a folder has more than is shown."""
+    for name in ("Straße 1", "Straße 2", *(f"tone {n}" for n in range(MOST)), "tuba"):
+        (tmp_path / name).mkdir()
+    async with playing(stage, clock) as hands:
+        await hands.press("o")
+        await hands.until(lambda: "tab catalogue" in hands.text())
+        field = hands.app.screen.query_one(Field)
+        options = hands.app.screen.query_one(OptionList).options
+        for typed, first, completed in (("str", "Straße 1", "Straße "), ("t", "tone 0", "t")):
+            field.value = f"{tmp_path}/{typed}"
+            await hands.until(lambda first=first: options and options[0].id == f">{tmp_path}/{first}/")
+            await hands.press("tab")
+            assert field.value == f"{tmp_path}/{completed}"
+        assert str(options[-1].prompt) == "and 1 more: type on"
 
 
 async def test_the_chooser_marks_and_removes_the_decks_file(stage, clock, home):

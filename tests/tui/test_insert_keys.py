@@ -14,6 +14,7 @@ from perform.core.attributes import Attribute
 from perform.library.cards import MODULE_FORMAT
 from perform.stage.commands import LoadInsert, UnloadInsert
 from perform.stage.status import InsertStatus
+from perform.tui.screens.dialog import Field
 
 DRIVE = (Attribute("drive", "float", 1.0),)
 ECHO = InsertStatus("echo", "/echo", plays=True, delay=0.031, attributes=DRIVE, actions=("reset_tail",))
@@ -38,6 +39,11 @@ async def test_the_browser_lists_modules_and_inserts_one(stage, clock, home):
         await hands.until(lambda: stage.asked == [LoadInsert(1, "echo")])
         await hands.press("ctrl+f")
         await hands.until(lambda: "on the master" in hands.text() and "2 inputs" in hands.text())
+        hands.app.screen.query_one(Field).value = f"{home}/models/ec"
+        await hands.until(lambda: f"{home}/models/echo.safetensors" in hands.words())
+        await hands.press("tab")
+        await hands.until(lambda: "insert the file" in hands.text())
+        hands.app.screen.query_one(Field).value = ""
         await hands.press("enter")
         await hands.until(lambda: stage.asked[1:] == [LoadInsert(0, "echo")])
 

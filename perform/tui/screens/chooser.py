@@ -5,7 +5,7 @@ Where a path is typed, the list shows what it could become, and tab completes it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -21,6 +21,8 @@ from perform.library import places
 from perform.tui.background import in_background
 from perform.tui.screens import typed_path
 from perform.tui.screens.dialog import Dialog, DialogText, Field
+
+MOST = 200  #: entries of one folder that are shown
 
 
 class Chooser(Dialog[str]):
@@ -42,7 +44,7 @@ class Chooser(Dialog[str]):
         super().__init__()
         self._title, self._note = title, note
         self._lines: Mapping[str, Content] | None = None
-        self._entries: Collection[str] = ()  # what the path that is being typed could become
+        self._entries: Sequence[str] = ()  # what the path that is being typed could become
 
     def lines(self) -> Mapping[str, Content]:
         """[disk] The entries: name -> its line in the list."""
@@ -64,8 +66,7 @@ class Chooser(Dialog[str]):
             yield OptionList(Option("reading…", disabled=True), markup=False)
             if self._note:
                 yield DialogText(self._note, classes="note")
-            hint = f"enter {self.verb}s{self.more_keys} · up down choose · esc cancels"
-            yield DialogText(hint, classes="hint")
+            yield DialogText(self._hint(self.more_keys), classes="hint")
 
     def on_mount(self) -> None:
         """Read the list in a thread, so that a slow disk cannot block the screen."""
@@ -91,9 +92,11 @@ class Chooser(Dialog[str]):
         if places.is_path(wanted) and (path := places.existing(wanted)):
             options.add_option(Option(Content(printable(f"{self.verb} the file {path}")), id=f"={path}"))
         elif self._entries:
-            for entry in self._entries:
+            for entry in self._entries[:MOST]:
                 answer = f">{entry}" if entry.endswith("/") else f"={entry}"
                 options.add_option(Option(Content(printable(entry)), id=answer))
+            if (more := len(self._entries) - MOST) > 0:
+                options.add_option(Option(f"and {more} more: type on", disabled=True))
         elif not lines:
             options.add_option(Option(self.if_empty, disabled=True))
         elif not found:
@@ -108,6 +111,8 @@ class Chooser(Dialog[str]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter the list, or offer what the path could become."""
         typed, self._entries = event.value, ()
+        keys = " · tab completes" if self._is_path(typed) else self.more_keys
+        self.query_one(".hint", DialogText).update(self._hint(keys))
         if self._lines is not None:
             self._fill(self._lines, typed)
         if self._is_path(typed):
@@ -118,11 +123,14 @@ class Chooser(Dialog[str]):
                 self._show_fault,
             )
 
-    def _offer(self, typed: str, found: Collection[str]) -> None:
+    def _offer(self, typed: str, found: Sequence[str]) -> None:
         """Show what a path could become, unless the player has typed on."""
         if found and typed == self.query_one(Input).value:
             self._entries = found
             self._fill(self._lines or {}, typed)
+
+    def _hint(self, keys: str) -> str:
+        return f"enter {self.verb}s{keys} · up down choose · esc cancels"
 
     def _is_path(self, typed: str) -> bool:
         """Whether the player types the path of a file that can be chosen."""

@@ -21,6 +21,7 @@ class InsertBrowser(Chooser):
     """Returns a module's name or path, or REMOVE. insert: 0 is the master's, N deck N's."""
 
     verb, kind = "insert", "module"
+    suffixes = model_library.SUFFIXES
     if_empty = "no third-party modules: `perform models import x.ts` adds one"
 
     def __init__(self, insert: int, loaded: str) -> None:

@@ -34,7 +34,7 @@ class ModelBrowser(Chooser):
     ]
 
     verb, kind, if_empty = "load", "model", "no models: make one with `perform train`"
-    suffixes = (".safetensors", ".ts")
+    suffixes = model_library.SUFFIXES
     more_keys = " · tab catalogue"
 
     def __init__(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import takewhile
 from pathlib import Path
 
 from perform.core.errors import PerformError
 from perform.core.paths import expanded, from_text, to_text
-
-MOST = 200  #: entries of one folder that are shown
 
 
 def looks_like_path(text: str) -> bool:
@@ -38,13 +36,13 @@ def entries(typed: str, suffixes: Collection[str]) -> list[str]:
         and (begun.startswith(".") or not name.startswith("."))
         and (is_folder or Path(name).suffix.casefold() in suffixes)
     ]
-    return [path for _, _, path in sorted(fitting)[:MOST]]
+    return [path for _, _, path in sorted(fitting)]
 
 
-def completed(typed: str, found: Collection[str]) -> str:
+def completed(typed: str, found: Sequence[str]) -> str:
     """Return what all entries have in common, or `typed` where that is no longer."""
     same = takewhile(
-        lambda letters: len(set(letters)) == 1, zip(*(path.casefold() for path in found), strict=False)
+        lambda letters: len({letter.casefold() for letter in letters}) == 1, zip(*found, strict=False)
     )
     longest = next(iter(found), "")[: len(list(same))]
     return longest if len(longest) > len(typed) else typed
