@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conftest import CARD
 from hands import playing
-from stand_in import FakeStage, deck, status
+from stand_in import FakeStage, deck, play, status
 
 from perform.core.attributes import Attribute
 from perform.library.cards import MODULE_FORMAT
@@ -71,3 +71,16 @@ async def test_an_insert_is_shown_with_its_delay_rows_and_errors(tmp_path, clock
         await hands.until(lambda: "remove echo" in hands.text())
         await hands.press(*"remove", "enter")
         await hands.until(lambda: UnloadInsert(1) in stage.asked)
+
+
+async def test_a_small_terminal_shows_the_insert_of_the_deck_in_focus(tmp_path, clock):
+    failed = InsertStatus("fuzz", error="its host hung")
+    stage = FakeStage(
+        tmp_path, status(deck("bells"), deck("choir"), inserts=(None, ECHO, failed, *[None] * 6))
+    )
+    play(stage)
+    async with playing(stage, clock, (80, 24)) as hands:
+        await hands.until(lambda: hands.app.read_frame().insert(1))
+        assert "━━ 1 bells → echo 31 ms " in hands.text()
+        await hands.press("2")
+        assert "━━ 2 choir → ▲ fuzz insert: its host hung; the" in hands.text()

@@ -78,7 +78,8 @@ def draw_strip(pen: LinePen, frame: ScreenFrame, deck: int, width: int) -> None:
 def _title(pen: LinePen, frame: ScreenFrame, width: int) -> None:
     deck = frame.focus
     status, advice = frame.deck(deck), deck_advice(frame, deck)
-    text = f"━━ {deck} {status.model or 'empty'} "
+    insert = frame.insert_text(deck)
+    text = f"━━ {deck} {status.model or 'empty'} {f'{insert} ' if insert else ''}"
     tail = f" {latency(frame, deck)} ━━" if status.model else ""
     pen.text(text, pen.ink.focus, min(len(text), width - len(tail)))
     if advice:
