@@ -23,28 +23,17 @@ class InsertFollower(InputFollower):
     def __init__(self, model: PlayableModel, history: HistoryBuffer, rate: float) -> None:
         self._capacity = history.capacity
         super().__init__(SoundPassage(model.card, "").card, history, rate)
-        self.start()
 
-    def start(self) -> None:
-        """Begin again with the newest sound."""
+    def start(self) -> int:
+        """Begin again with the newest sound; return its first frame."""
         self.reset()
-        self._position = self._first = self._history.written
-        self._taken = 0
+        self._position = self._history.written
+        return self._position
 
     @property
     def is_lost(self) -> bool:
         """Whether it is so late that its input is about to be overwritten."""
         return self._history.written - self._position > self._capacity // 2
-
-    @property
-    def begin(self) -> int:
-        """Where the next frame begins in the input, which a resampler reads ahead."""
-        return self._first + round(self._taken * self._ratio * self._rate / self._model_rate)
-
-    def next_frame(self) -> Vector:
-        """See `InputFollower`."""
-        self._taken += 1
-        return super().next_frame()
 
 
 class InsertVoice(VoiceStream):
@@ -72,9 +61,8 @@ class InsertVoice(VoiceStream):
 
     def start(self, written: int) -> None:
         """Begin the stream with the newest input; written: frames ever written to the ring buffer."""
-        self._follower.start()
         self.begin(0)
-        self.begin_at = self._follower.begin - written
+        self.begin_at = self._follower.start() - written
 
     @property
     def frame_s(self) -> float:
