@@ -214,8 +214,9 @@ class ArmedSong:
         )
         self._rack.arena.next[:] = values
         self._modulation.prepare(coming.modulation)
-        for number, (path, error) in self._models.find(self._key, coming).items():
+        found = self._models.find(self._key, coming)
+        for number, (path, error) in found.decks.items():
             file = self._files.number_for(coming, number)
             self._rack.decks[number].prepare(path, error, coming.deck_texts(number), file)
-        for number, (path, _) in self._models.find_modules(coming).items():
-            self._rack.inserts[number].prepare(path)
+        for number, (path, error) in found.inserts.items():
+            self._rack.inserts[number].prepare(path, error, coming.insert_texts(number))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from perform.core import params
 from perform.core.arena import Arena
@@ -28,11 +29,24 @@ FADE_S = 0.03  #: of a module that enters or leaves
 AGAIN_S = 30.0  #: seconds between two lines of the log about a late module
 
 
+class ArmedModule(NamedTuple):
+    """The module that the armed song wants here.
+
+    path  : None: it has none;  error : why, where the song names one
+    texts : of its attributes
+    """
+
+    path: Path | None
+    error: str
+    texts: Texts
+
+
 class InsertSlot:
     """One of the nine inserts; 0 is the master's, N deck N's. `tick` advances it; no method blocks.
 
     moved : slots that it has written itself; the reader empties it
     error : why its module does not play, one line
+    armed : the module that the armed song wants
     """
 
     def __init__(self, insert: int, arena: Arena, hosts: HostPool, log: Callable[[str], None]) -> None:
@@ -42,7 +56,7 @@ class InsertSlot:
         self._lane = FedLane(arena, insert)
         self._host: HostProcess | None = None  # of the module that plays, or will play
         self._attributes: AttributeValues | None = None  # that it begins with
-        self._armed: Path | None = None
+        self.armed = ArmedModule(None, "", {})
         self._armed_host: HostProcess | None = None
         self._failed_path: Path | None = None
         self._texts: Texts = {}
@@ -162,24 +176,24 @@ class InsertSlot:
 
     # -- the armed song
 
-    def prepare(self, path: Path | None) -> None:
-        """Load the armed song's module at low priority; None: it has none."""
-        self._armed, self._armed_host = path, None
+    def prepare(self, path: Path | None, error: str = "", texts: Texts | None = None) -> None:
+        """Load the armed song's module at low priority; the arguments are those of an `ArmedModule`."""
+        self.armed, self._armed_host = ArmedModule(path, error, texts or {}), None
 
     @property
     def is_prepared(self) -> bool:
         """There is nothing to wait for before the armed song plays."""
         host = self._armed_host
-        return self._armed is None or self.keeps_module or bool(host and (host.ready or host.error))
+        return self.armed.path is None or self.keeps_module or bool(host and (host.ready or host.error))
 
     @property
     def keeps_module(self) -> bool:
         """The module that plays goes on in the armed song."""
-        return self._armed is not None and self._armed == self.model
+        return self.armed.path is not None and self.armed.path == self.model
 
-    def play_next(self, path: Path | None, error: str, texts: Texts) -> None:
-        """[inside a batch] Play the next song's module, in place of the one that plays."""
-        keeps = self._host is not None and path == self.model
+    def play_next(self) -> None:
+        """[inside a batch] Play the armed song's module, in place of the one that plays."""
+        (path, error, texts), keeps = self.armed, self.keeps_module
         self.prepare(None)
         self.set_texts(texts)
         if keeps:
@@ -248,12 +262,12 @@ class InsertSlot:
 
     def _load_armed(self) -> None:
         """Load the armed song's module, once nothing else loads here."""
-        if self._armed and not self._armed_host and self.settled:
+        if self.armed.path and not self._armed_host and self.settled:
             try:
-                self._armed_host = self._hosts.get(self._armed, idle=True)
+                self._armed_host = self._hosts.get(self.armed.path, idle=True)
             except PerformError as error:  # the file is gone
                 self._log(f"{self._place}: {error}")
-                self._armed = None
+                self.armed = self.armed._replace(path=None, error=str(error))
 
     def _recover(self, host: HostProcess) -> None:
         """The module cannot be loaded, or its host has died: load it again, unless it crashes too often."""

@@ -23,7 +23,15 @@ class FoundModel(NamedTuple):
     error: str = ""
 
 
-NO_MODEL = FoundModel(None)
+class FoundModels(NamedTuple):
+    """The models of a song.
+
+    decks   : deck -> its model
+    inserts : insert -> its effect module; 0 is the master's
+    """
+
+    decks: dict[int, FoundModel]
+    inserts: dict[int, FoundModel]
 
 
 class SongModels:
@@ -35,13 +43,13 @@ class SongModels:
         self._scanning: threading.Thread | None = None
         self._learnt = threading.Event()
 
-    def find(self, key: int, song: Song) -> dict[int, FoundModel]:
-        """[disk] Deck -> the model that a song names for it."""
-        found = {deck: _find(model) for deck, model in song.models.items()}
-        modules = self.find_modules(song)
-        named = [(f"deck {deck}", model, found[deck]) for deck, model in song.models.items()]
+    def find(self, key: int, song: Song) -> FoundModels:
+        """[disk] The models that a song names."""
+        decks = {deck: _find(model) for deck, model in song.models.items()}
+        inserts = {insert: _find(module) for insert, module in song.modules.items()}
+        named = [(f"deck {deck}", model, decks[deck]) for deck, model in song.models.items()]
         named += [
-            (f"insert {insert_place(insert)}", module, modules[insert])
+            (f"insert {insert_place(insert)}", module, inserts[insert])
             for insert, module in song.modules.items()
         ]
         if any(model.sha256 and not _is_known(one, model) for _, model, one in named):
@@ -53,12 +61,8 @@ class SongModels:
             if one.path and model.sha256 and hashes.known(one.path) not in ("", model.sha256)
         ]
         self._missing[key] = (*missing, *missing_files(song))
-        self._paths[key] = tuple(one.path for one in found.values())
-        return found
-
-    def find_modules(self, song: Song) -> dict[int, FoundModel]:
-        """[disk] Insert -> the effect module that a song names for it; 0 is the master's."""
-        return {insert: _find(module) for insert, module in song.modules.items()}
+        self._paths[key] = tuple(one.path for one in decks.values())
+        return FoundModels(decks, inserts)
 
     def _scan(self) -> None:
         if not self._scanning or not self._scanning.is_alive():

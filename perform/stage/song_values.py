@@ -24,7 +24,6 @@ def opening_values(song: Song, table: Table, tempo: float | None = None) -> Tabl
 
     Decks, inserts and modulators begin with their defaults.
 
-
     tempo : of a song that names none; None: the present one
     """
     opening = table.copy()

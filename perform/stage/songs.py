@@ -15,14 +15,16 @@ from perform.core.params import Table
 from perform.library.sets import Set
 from perform.library.song import Song, insert_place
 from perform.stage.armed_song import ArmedSong, LeftSong
+from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles
 from perform.stage.examples import Examples
 from perform.stage.glides import ParameterGlides
+from perform.stage.insert_slot import InsertSlot
 from perform.stage.model_loads import ModelLoads
 from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.rack import Rack
 from perform.stage.setlist import PlayedSong, SetList
-from perform.stage.song_models import NO_MODEL, SongModels
+from perform.stage.song_models import FoundModel, SongModels
 from perform.stage.song_values import changing_slots, gliding_slots, opening_values
 from perform.stage.status import SongsStatus, SongStatus
 
@@ -55,7 +57,8 @@ class Songs:
         self.opening: Table = params.defaults()
         self._began = time.monotonic()
         self._settled = False  # at the last tick
-        self._found: dict[int, Path | None] = {}  # deck -> the file of the model that the song names
+        #: the file of the model that the song names for it
+        self._found: dict[Deck | InsertSlot, Path | None] = {}
 
     # -- opening a set
 
@@ -81,21 +84,13 @@ class Songs:
         self._modulation.write(song.modulation)
         self._modulation.begin_song()
         self.examples.use(song.examples)
-        for number, (model, error) in self._models.find(self.list.key, song).items():
-            deck = self._rack.decks[number]
-            self._found[number] = model
-            deck.set_texts(song.deck_texts(number))
+        self._set_texts(song)
+        for place, (model, error) in self._find_song().items():
+            self._found[place] = model
             if model:
-                deck.load_file(model)
+                place.load_file(model)
             else:
-                deck.fail(error)
-        for number, (model, error) in self._models.find_modules(song).items():
-            insert = self._rack.inserts[number]
-            insert.set_texts(song.insert_texts(number))
-            if model:
-                insert.load_file(model)
-            else:
-                insert.fail(error)
+                place.fail(error)
         self._find_models()
         self._begin(song)
         self.armed.follow(self.list)
@@ -113,6 +108,20 @@ class Songs:
         self._find_models()
         self.armed.follow(self.list)
 
+    def _set_texts(self, song: Song) -> None:
+        for number, deck in self._rack.decks.items():
+            deck.set_texts(song.deck_texts(number))
+        for number, insert in self._rack.inserts.items():
+            insert.set_texts(song.insert_texts(number))
+
+    def _find_song(self) -> dict[Deck | InsertSlot, FoundModel]:
+        """The models that the song that plays names for the decks and inserts."""
+        found = self._models.find(self.list.key, self.list.song)
+        places: dict[Deck | InsertSlot, FoundModel] = {
+            self._rack.decks[number]: model for number, model in found.decks.items()
+        }
+        return places | {self._rack.inserts[number]: module for number, module in found.inserts.items()}
+
     def _find_models(self) -> None:
         for key, song in zip(self.list.keys, self.list.songs, strict=True):
             self._models.find(key, song)
@@ -120,25 +129,18 @@ class Songs:
     def _find_again(self) -> None:
         """The library's hashes are known: load what the song that plays missed, and prepare NEXT again.
 
-        A deck on which the player has loaded another model keeps it.
+        A deck or an insert for which the player has chosen another model, or none, keeps that.
         """
-        for number, (path, _) in self._models.find(self.list.key, self.list.song).items():
-            deck = self._rack.decks[number]
-            if path and path != deck.assigned == self._found.get(number):
-                self._found[number] = path
-                deck.load_file(path)
-        for number, (path, _) in self._models.find_modules(self.list.song).items():
-            if path and not self._rack.inserts[number].assigned:
-                self._rack.inserts[number].load_file(path)
+        for place, (path, _) in self._find_song().items():
+            if path and path != place.assigned == self._found.get(place):
+                self._found[place] = path
+                place.load_file(path)
         self._find_models()
         self.armed.find_again()
 
     def follow_edit(self) -> None:
         """The set was edited: the decks have the song's new texts, and the same song stays NEXT."""
-        for number, deck in self._rack.decks.items():
-            deck.set_texts(self.list.song.deck_texts(number))
-        for number, insert in self._rack.inserts.items():
-            insert.set_texts(self.list.song.insert_texts(number))
+        self._set_texts(self.list.song)
         self._modulation.write(self.list.song.modulation)
         self.examples.follow(self.list.song.examples)
         self.armed.follow_edit()
@@ -171,9 +173,10 @@ class Songs:
         self.opening = opening_values(song, arena.table, self.list.set.tempo)
         began, values = left or LeftSong(song, self.opening)
         kept = [number for number, deck in decks.items() if deck.keeps_model]
-        inserts, modules = self._rack.inserts, self._models.find_modules(began)
+        inserts = self._rack.inserts
         kept_inserts = [number for number, insert in inserts.items() if insert.keeps_module]
-        self._found = {number: deck.next.path for number, deck in decks.items()}
+        self._found = {deck: deck.next.path for deck in decks.values()}
+        self._found |= {insert: insert.armed.path for insert in inserts.values()}
         targets = {slot: float(values[slot]) for slot in gliding_slots(kept, kept_inserts)}
         changing = changing_slots(kept, kept_inserts)
         self._glides.stop()
@@ -182,8 +185,8 @@ class Songs:
             self._modulation.play_next(began.modulation)
             for deck in decks.values():
                 deck.play_next(enter, leave)
-            for number, insert in inserts.items():
-                insert.play_next(*modules.get(number, NO_MODEL), began.insert_texts(number))
+            for insert in inserts.values():
+                insert.play_next()
         self._glides.begin(targets, glide, time.monotonic())
         self.examples.use(began.examples)
         self.list.play(index)

@@ -57,13 +57,13 @@ def test_a_song_learns_of_its_models_in_the_background(library: Path) -> None:
     models = SongModels()
     wanted = ModelName("lost", hashes.sha256(library / "b.safetensors"))
     song = Song("s", decks={"1": wanted, "2": "a"})
-    assert models.find(1, song)[1].path is None
+    assert models.find(1, song).decks[1].path is None
     assert len(models.missing(1)) == 1
     (scanning,) = [thread for thread in threading.enumerate() if thread.name == "library"] or [None]
     if scanning:
         scanning.join(20)
     assert models.take_learnt() and not models.take_learnt()
-    assert models.find(1, song)[1].path == library / "b.safetensors"
+    assert models.find(1, song).decks[1].path == library / "b.safetensors"
     assert not models.missing(1)
 
 

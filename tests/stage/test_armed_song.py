@@ -10,12 +10,14 @@ from stage_rig import SilentChild
 from perform.core.arena import Arena
 from perform.core.messages.host_messages import StartHost
 from perform.core.params import SLOTS, SOURCES, set_value, trigger
+from perform.library import hashes
 from perform.library.sets import Set
-from perform.library.song import Song
+from perform.library.song import ModelName, Song
 from perform.stage.deck_files import DeckFiles
 from perform.stage.glides import ParameterGlides
 from perform.stage.host_pool import HostPool
 from perform.stage.rack import Rack
+from perform.stage.song_models import SongModels
 from perform.stage.songs import Songs
 
 BIAS, SEED = SLOTS["deck/1/z/0/bias"], SLOTS["deck/1/seed"]
@@ -148,3 +150,22 @@ def test_a_model_of_next_that_cannot_be_loaded_is_not_called_ready(songs: Songs)
     deck._armed.pending.host.error = "its file is damaged"
     status = songs.status()
     assert (status.ready, status.wanted, status.failed) == (1, 1, 1)
+
+
+def test_an_insert_that_the_player_removed_stays_removed(
+    songs: Songs, tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's hashes are known a while after the set was opened: songs may find more models then."""
+    lost = ModelName("lost", hashes.sha256(tiny_models / "choir.safetensors"))
+    with monkeypatch.context() as before:
+        before.setattr(SongModels, "_scan", lambda self: None)
+        songs.open(Set("a", songs=[Song("one", inserts={"1": "bells", "2": "bells", "3": lost})]), None)
+    inserts = songs._rack.inserts
+    assert [inserts[n].assigned is not None for n in (1, 2, 3)] == [True, True, False]
+    inserts[1].unload()
+    inserts[2].load("choir")
+    assert hashes.scan()
+    songs._models._learnt.set()
+    songs.tick(settled=True)
+    found = [path.stem if (path := inserts[n].assigned) else "" for n in (1, 2, 3)]
+    assert found == ["", "choir", "choir"]
