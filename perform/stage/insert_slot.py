@@ -143,9 +143,9 @@ class InsertSlot:
         self._host, self._attributes = self._hosts.get(path), attributes
         self.error, self._failed_path = "", None
 
-    def _load_or_fail(self, path: Path) -> None:
+    def _load_or_fail(self, path: Path, attributes: AttributeValues | None = None) -> None:
         try:
-            self._load(path)
+            self._load(path, attributes)
         except PerformError as error:  # the file is gone
             self.fail(str(error), path)
 
@@ -230,6 +230,7 @@ class InsertSlot:
             self._late = lane.late
             self._log(f"{self._place}: {host.model.card.name}, {1000 * lane.delay_s:.0f} ms later")
         elif lane.phase is LanePhase.PLAYING and lane.host is host:
+            self._attributes = None  # they were those of a module that never played
             self._watch.check(lane)
             self._log_late()
             if lane.is_too_short:
@@ -281,4 +282,4 @@ class InsertSlot:
             self.fail(f"{host.error}, three times in a minute; load it again to retry", path)
         else:
             self._log(f"{self._place}: {host.error}, loading it again; the sound passes it")
-            self._load_or_fail(path)
+            self._load_or_fail(path, self._attributes)
