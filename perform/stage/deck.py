@@ -332,13 +332,19 @@ class Deck:
         if self._playing:
             self._playing.hold(still=False)
         elif host.crashed and not self._hosts.crashed_too_often(path):
-            self._load_or_fail(path, LOAD_FADE_S)
+            self._load_or_fail(path, pending.fade, pending.attributes, pending.home)
             return
         self.fail(host.error, path)
 
-    def _load_or_fail(self, path: Path, fade: float) -> None:
+    def _load_or_fail(
+        self,
+        path: Path,
+        fade: float,
+        attributes: AttributeValues | None = None,
+        home: float | None = None,
+    ) -> None:
         try:
-            self._load(path, fade)
+            self._load(path, fade, attributes, home)
         except PerformError as error:  # the file is gone
             self.fail(str(error), path)
 

@@ -63,6 +63,7 @@ class SilentChild:
     """A host process that never gets ready."""
 
     pid = 0
+    exit_code = 1
 
     def order(self, order: AnyOrder) -> None:
         pass

@@ -20,16 +20,12 @@ from perform.stage.insert_slot import InsertSlot
 LANE, ADDRESS = insert_lane(1), "deck/1/insert/attribute/1"
 
 
-class DyingChild(SilentChild):
-    exit_code = 1
-
-
 class SlotRig:
     """The insert of deck 1, with a module whose first attribute is 5."""
 
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
-        self.hosts = HostPool(DyingChild, print, StartHost("", "", 48000.0, False))  # type: ignore[arg-type]
+        self.hosts = HostPool(SilentChild, print, StartHost("", "", 48000.0, False))  # type: ignore[arg-type]
         self.insert = InsertSlot(1, arena, self.hosts, print)
         self.insert.load("bells")
         self.ready()
