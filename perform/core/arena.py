@@ -28,7 +28,6 @@ from perform.core.arena_layout import (
     DECK_METERS,
     DEFAULT_RATE,
     EVENT_LOG_BYTES,
-    EVENT_LOGS,
     HISTORY_FRAMES,
     INPUT,
     INPUT_FRAMES,
@@ -73,14 +72,16 @@ _BASE = _LINE + _size(
     8 * len(params.ADDRESSES),
     8 * len(METER_SLOTS),
     *(16 * len(params.ADDRESSES), 8 * DECKS * LATENTS, 8),
-    *[16, 8 * RING_FRAMES] * ALL_LANES,
+    *[16, 8 * RING_FRAMES] * LANES,
     *(8, 8, 8 * HISTORY_FRAMES),
     *(8, 8, 8 * INPUT_FRAMES),
     *[8, 8 * LATENT_HISTORY_FRAMES, 4 * LATENT_HISTORY_FRAMES * LATENTS] * LANES,
-    *[24, EVENT_LOG_BYTES] * EVENT_LOGS,
-    *[8, 8, 8 * INPUT_FRAMES] * INSERTS,
+    *[24, EVENT_LOG_BYTES] * (LANES + 1),
+    *[24] * INSERTS,
 )
-_SIZE = _BASE + _size(*[8, 8 * STEM_FRAMES] * (2 + DECKS))
+_INSERT = _size(16, 8 * RING_FRAMES, EVENT_LOG_BYTES, 8, 8, 8 * INPUT_FRAMES)
+_TRACKS = _BASE + INSERTS * _INSERT  # where they begin
+_SIZE = _TRACKS + _size(*[8, 8 * STEM_FRAMES] * (2 + DECKS))
 
 _SIZES = (RING_FRAMES, HISTORY_FRAMES, STEM_FRAMES, INPUT_FRAMES, LATENT_HISTORY_FRAMES, EVENT_LOG_BYTES)
 _LAYOUT = "|".join([*NAMES, *METER_SLOTS, *map(str, (*_SIZES, _SIZE))])
@@ -99,7 +100,8 @@ class Arena:
     hardware : (len(ADDRESSES),) where the control of each parameter stands, plain units; NaN: unknown
     knobs  : the range of each parameter's knob, and which latents can be heard
     meters : (len(METER_SLOTS),) levels, loads and positions that the processes report
-    rings  : a RingBuffer for each lane, from voice to mixer
+    rings  : a RingBuffer for each lane, from voice to mixer; those of inserts, their event logs and
+             `inserted` have no memory until `reserve_insert`
     history : the mixer's output, for the recorder
     input  : the live input after its chain, for encoders; same frame numbers as `history`, written earlier
     latent_histories : the latents of each lane's source, for decks that follow it
@@ -128,8 +130,7 @@ class Arena:
             self._take(np.float64, 1),
         )
         self.rings = [
-            RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2))
-            for _ in range(ALL_LANES)
+            RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)) for _ in range(LANES)
         ]
         end = self._take(np.int64, 1)
         self.history = self._take_history(end, HISTORY_FRAMES)
@@ -144,9 +145,14 @@ class Arena:
         ]
         self.event_logs = [
             EventLog(who, self._take(np.int64, 3), self._take(np.uint8, EVENT_LOG_BYTES))
-            for who in range(EVENT_LOGS)
+            for who in range(LANES + 1)
         ]
-        self.inserted = [self._take_history(self._take(np.int64, 1), INPUT_FRAMES) for _ in range(INSERTS)]
+        ends = [self._take(np.int64, 3) for _ in range(INSERTS)]  # the recorder reads all of them
+        self.inserted = list[HistoryBuffer]()
+        for who, end_of_log in enumerate(ends, LANES + 1):
+            self.rings.append(RingBuffer(self._take(np.int64, 2), self._take(np.float32, RING_FRAMES, 2)))
+            self.event_logs.append(EventLog(who, end_of_log, self._take(np.uint8, EVENT_LOG_BYTES)))
+            self.inserted.append(self._take_history(self._take(np.int64, 1), INPUT_FRAMES))
         self.tracks = {"master": self.history} | {
             name: self._take_history(end, STEM_FRAMES) for name in (PRE, INPUT, *STEMS)
         }
@@ -203,10 +209,16 @@ class Arena:
         with self.batch():
             self.values[-len(BEAT_VALUES) :] = line[:2]
 
+    def reserve_insert(self, insert: int) -> None:
+        """[stage] Allocate the memory of an insert; PerformError if there is not enough."""
+        begin = _BASE + insert * _INSERT
+        with self.path.open("r+b") as file:
+            _reserve(file.fileno(), begin, begin + _INSERT, self.path, "or play without this insert")
+
     def reserve_tracks(self) -> None:
         """[stage] Allocate the memory of all tracks; PerformError if there is not enough."""
         with self.path.open("r+b") as file:
-            _reserve(file.fileno(), _BASE, _SIZE, self.path, "or record without stems")
+            _reserve(file.fileno(), _TRACKS, _SIZE, self.path, "or record without stems")
 
     @classmethod
     def create(cls, path: Path) -> Arena:

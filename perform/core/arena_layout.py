@@ -39,7 +39,6 @@ NOW, NEXT, HELD = range(3)
 LANES = 2 * DECKS  #: deck d has the lanes 2d - 2 and 2d - 1
 INSERTS = DECKS + 1  #: insert 0 is the master's, insert N deck N's; insert I has the lane LANES + I
 ALL_LANES = LANES + INSERTS
-EVENT_LOGS = ALL_LANES + 1  #: one for each lane of the decks, the mixer's, then one for each insert
 LANE_COLUMNS = [
     "live",  # 1: the mixer reads the lane's ring buffer
     "gate",  # gain to which the mixer fades the lane: 1 or 0

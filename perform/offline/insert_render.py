@@ -35,6 +35,7 @@ class InsertRender:
         delay_s = insert_delay(frame_s, resampling_s, arena.meters[METER_SLOTS["block"]], rate)
         dry_s = card.delay / card.sample_rate + shift_s
         check_insert_delay(delay_s, frame_s, dry_s, rate, card.name)
+        arena.reserve_insert(insert)
         lane = insert_lane(insert)
         row = arena.lanes[lane]
         row[LANE["live"]] = row[LANE["gate"]] = 1

@@ -54,6 +54,9 @@ class TakeReplay:
             lane: LaneReplay(streams, partial(model_for, deck_of(lane)), rate, logged.rate)
             for lane, streams in logged.lanes.items()
         }
+        for lane in logged.lanes:
+            if lane >= LANES:
+                arena.reserve_insert(lane - LANES)
         self._reading: dict[int, int] = {}  # lane -> next position in its ring buffer, at the output rate
         self._once: dict[int, tuple[int, int]] = {}  # lane -> position and frames, for one block only
         self._mixer: Mixer | None = None

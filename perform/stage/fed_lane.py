@@ -25,13 +25,14 @@ class FedLane(DeckLane):
         self.delay_s = 0.0
 
     def feed(self, host: HostProcess, texts: Texts) -> None:
-        """[FREE] Start a voice, and give it sound. PerformError: its frames are too long."""
+        """[FREE] Start a voice, and give it sound. PerformError: too long frames, or no memory."""
         card, rate = host.model.card, self._arena.meter("rate")
         frame_s, burst = card.ratio / card.sample_rate, self._arena.meter("burst")
         render_s = 2 * (host.render_s or 0.0) + margin(self._arena.table)
         delay_s = insert_delay(frame_s, host.resampling_s, burst, rate, render_s)
         dry_s = card.delay / card.sample_rate + host.shift_s
         check_insert_delay(delay_s, frame_s, dry_s, rate, card.name)
+        self._arena.reserve_insert(self.deck)
         self._row[LANE["delay"]], self._row[LANE["dry"]] = delay_s, dry_s
         self.delay_s, self._burst, self._first = delay_s + dry_s, burst, self._ring.written
         self.fill(host, NOW, texts, 0)

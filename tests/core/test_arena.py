@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, RING_FRAMES
 from perform.core.errors import PerformError
+from perform.core.messages.host_messages import StartHost
 from perform.core.ring_buffers import HistoryBuffer, RingBuffer
 from perform.core.table_reader import TableReader
+from perform.recorder.recent_events import RecentEvents
+from perform.stage.host_pool import HostPool
+from perform.stage.rack import Rack
+
+START = StartHost("", "", 48000.0, patient=False)
 
 
 def ramp(start: int, n: int) -> np.ndarray:
@@ -48,6 +56,34 @@ def test_a_history_buffer_keeps_the_latest_frames_and_counts_lost_ones(moves: li
         assert np.array_equal(audio, ramp(position + lost, len(audio)))
         assert len(audio) == min(limit, history.written - position - lost)
         position += lost + len(audio)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there a page that is only read takes memory too")
+def test_an_insert_takes_no_memory_until_it_is_used() -> None:
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        arena = Arena.create(Path(folder) / "a")
+
+        def megabytes() -> float:
+            return arena.path.stat().st_blocks * 512 / 1e6
+
+        before = megabytes()
+        rack = Rack.empty(arena, HostPool(pytest.fail, print, START), print)
+        recent = RecentEvents(arena, 1.0)
+        mixer, out = Mixer(arena, 48000), np.zeros((256, 2), np.float32)
+        for _ in range(3):
+            mixer.fill(out)
+            recent.drain()
+            recent.release()
+            for insert in rack.inserts.values():
+                insert.tick()
+        assert megabytes() == before
+        arena.reserve_insert(8)
+        assert megabytes() == pytest.approx(before + 1.8, abs=0.1)
+        after = megabytes()
+        arena.rings[-1].write(ramp(0, arena.rings[-1].capacity))
+        arena.inserted[-1].write(ramp(0, arena.inserted[-1].capacity))
+        arena.event_logs[-1].append(0, 0, bytes(arena.event_logs[-1].capacity - 100))
+        assert megabytes() == after, "all of it has memory"
 
 
 def test_two_mappings_share_one_arena(tmp_path: Path) -> None:
