@@ -45,7 +45,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
     ),
     "an effect behind another object": (
         "voice/test_inserts.py::test_dry_and_wet_are_in_time",
-        "stage/test_inserts.py::test_inserts_come_and_go_and_the_take_replays",
+        "stage/test_stage_inserts.py::test_inserts_come_and_go_and_the_take_replays",
     ),
     "sound files into `nn~`, `sfplay~`": (
         "voice/test_sources.py::test_a_file_loops_between_its_ends",
