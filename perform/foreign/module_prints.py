@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from perform.core.printable import printable
+from perform.core.realtime import raise_priority
 
 LINES = 10  #: lines passed on a second
 CHARACTERS = 200  #: of each line
@@ -50,6 +51,8 @@ class ModulePrints(io.TextIOBase):
         threading.Thread(target=self._read, name="prints", daemon=True).start()
 
     def _read(self) -> None:
+        # it inherits the priority of a host that began idle, and the voices wait for its interpreter
+        raise_priority(threading.get_native_id())
         left = MOST_LINES
         while left > 0:
             read = os.read(self._read_end, _PIPE).decode(errors="replace")

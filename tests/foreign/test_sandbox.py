@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -193,3 +194,26 @@ def test_prints_of_a_module_are_logged_a_few_at_a_time_and_never_wait(tmp_path: 
     *lines, more = ast.literal_eval(done.stderr)
     assert set(lines) == {"[31mprinted"} and len(lines) <= 2 * module_prints.LINES
     assert "more lines" in more
+
+
+IDLE = """
+import os, sys, threading, time
+from perform.core.realtime import lower_priority
+from perform.foreign import sandbox
+
+lower_priority()
+logged = []
+sandbox.enter(log=logged.append)
+os.write(1, b"hello\\n")
+while not logged:
+    time.sleep(0.01)
+(prints,) = (thread for thread in threading.enumerate() if thread.name == "prints")
+sys.stderr.write(f"{os.sched_getscheduler(0) == os.SCHED_IDLE} {os.sched_getscheduler(prints.native_id)}")
+"""
+
+
+@linux
+def test_the_thread_of_the_prints_gets_processor_time_in_a_host_that_began_idle() -> None:
+    """The host plays later. A thread that holds the interpreter but never runs would hold up its sound."""
+    done = run(IDLE)
+    assert done.stderr == f"True {os.SCHED_OTHER}"
