@@ -55,10 +55,11 @@ class ModulePrints(io.TextIOBase):
         raise_priority(threading.get_native_id())
         left = MOST_LINES
         while left > 0:
-            read = os.read(self._read_end, _PIPE).decode(errors="replace")
-            lines = [line for line in map(printable, read.splitlines()) if line.strip()]
+            # only what is logged is decoded: meanwhile the voices wait for the interpreter
+            lines = [line for line in os.read(self._read_end, _PIPE).splitlines() if line.strip()]
             for line in lines[: min(LINES, left)]:
-                self._log(line[:CHARACTERS])
+                text = line[: 4 * CHARACTERS].decode(errors="replace")  # UTF-8 has up to 4 bytes a character
+                self._log(printable(text)[:CHARACTERS])
             if len(lines) > LINES:
                 self._log(f"(and {len(lines) - LINES} more lines)")
             left -= LINES if len(lines) > LINES else len(lines)
