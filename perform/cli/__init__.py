@@ -6,7 +6,6 @@ This package alone may import all others. Each verb imports what it needs when i
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -79,6 +78,8 @@ class VerbGroup(DefaultVerbGroup):
 def _trace(error: Exception) -> None:
     """Print where an error arose, if the player wants to know."""
     if wants("verbose"):
+        import traceback
+
         warn("".join(traceback.format_exception(error)).rstrip())
 
 

@@ -7,9 +7,11 @@ has a class of service for time-critical work. It cannot raise another thread, s
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import sys
+
+if sys.platform != "linux":
+    import ctypes
 
 AUDIO_PRIORITY = 60  #: the mixer's thread: below JACK's (70), above everything else
 STAGE_PRIORITY = 30  #: the stage process: it must be able to end a host process that takes too much time

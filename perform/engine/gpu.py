@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-
 import onnxruntime as ort
 
 from perform.core.errors import PerformError
@@ -18,6 +16,8 @@ _OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 def package() -> tuple[str, str]:
     """Return the name and the version of the installed package of ONNX Runtime."""
+    import importlib.metadata  # not above: it takes 10 ms, which a module's companion need not wait
+
     for name in PACKAGES:
         try:
             return name, importlib.metadata.version(name)
