@@ -83,8 +83,14 @@ def _onnx_runtime() -> Iterator[Finding]:
     if not importlib.util.find_spec("onnxruntime"):
         yield _missing("onnxruntime")
         return
-    from perform.engine import gpu
-
+    try:
+        from perform.engine import gpu
+    except ImportError as error:
+        advice = f"{sys.executable} -m pip install --force-reinstall onnxruntime"
+        if sys.platform == "win32":
+            advice += "; it also needs the Visual C++ Redistributable"
+        yield Finding("onnxruntime", "problem", f"cannot be loaded: {error}", advice)
+        return
     name, version = gpu.package()
     yield Finding("onnxruntime", "ok", f"{version}, of the package {name}")
     there = gpu.providers()

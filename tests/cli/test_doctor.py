@@ -53,6 +53,24 @@ def test_what_is_wrong_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert found[topic].state == "problem" and found[topic].advice, topic
 
 
+def test_an_onnx_runtime_that_cannot_be_loaded_is_a_problem(tmp_path: Path) -> None:
+    """On Windows its DLL needs the Visual C++ runtime. The other lines are shown, too."""
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime" / "__init__.py").write_text("raise ImportError('DLL load failed')")
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "perform", "doctor", "--json"],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = {line["topic"]: line for line in json.loads(done.stdout)}
+    assert found["onnxruntime"]["state"] == "problem" and "DLL load failed" in found["onnxruntime"]["text"]
+    assert found["onnxruntime"]["advice"]
+    assert set(found) >= TOPICS and "GPU" not in found
+
+
 def test_the_plain_report_has_a_mark_a_line() -> None:
     lines = CliRunner().invoke(main, ["doctor"]).stdout.splitlines()
     assert all(line[0] in "✓·▲" or line.lstrip().startswith("→") for line in lines)
