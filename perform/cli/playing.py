@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
 
 from perform.cli import completion
 from perform.cli.completion import completes
-from perform.cli.output import Seconds, json_option, log, show
+from perform.cli.output import Seconds, json_option, log, show, warn
 from perform.core.errors import PerformError, WrongUse
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -204,7 +204,22 @@ def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None)
     if sound["mapping"]:
         sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
     options = {name: value for name, value in sound.items() if name != "allow_files"}
+    options["gpu"] = gpu_models(sound["gpu"])
     return StageOptions(set=set_name, seconds=seconds, **options)
+
+
+def gpu_models(given: Iterable[str]) -> tuple[str, ...]:
+    """[disk] Return the names of models that were given by name or path; warn of one that is not here."""
+    from perform.library.model_library import find_model
+
+    names = []
+    for name in given:
+        try:
+            names.append(find_model(name).stem)
+        except WrongUse as error:  # the set may still name such a file
+            warn(f"--gpu: {error}")
+            names.append(name)
+    return tuple(names)
 
 
 def _open(set_name: str, sound: dict[str, Any]) -> None:

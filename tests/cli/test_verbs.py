@@ -13,7 +13,7 @@ from rig import perform
 from tiny import tiny_model
 
 import perform as package
-from perform.cli.playing import show_take
+from perform.cli.playing import gpu_models, show_take
 from perform.recorder.wav_writer import WavWriter
 
 
@@ -158,6 +158,17 @@ def test_playing_imports_no_torch() -> None:
     code = f"import sys, {rooms}; print([m for m in ('torch', 'onnxruntime', 'scipy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_model_for_the_gpu_is_a_name_or_a_path_and_a_wrong_one_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A host compares the name of its model's file. The shell completes paths, too."""
+    tiny_model(tmp_path / "big.safetensors")
+    assert gpu_models(["bells", str(tmp_path / "big.safetensors")]) == ("bells", "big")
+    assert capsys.readouterr().err == ""
+    assert gpu_models(["bels"]) == ("bels",), "a set may name such a file"
+    assert "--gpu: no model is called 'bels'; did you mean bells?" in capsys.readouterr().err
 
 
 def test_all_parts_of_a_take_are_printed_with_the_first_file_last(
