@@ -17,7 +17,10 @@ class FileLock:
         self._file: int | None = None
 
     def take(self, patience_s: float = 0.0) -> bool:
-        """Take the lock; False if another process still holds it after `patience_s` seconds."""
+        """Take the lock; False if another process still holds it after `patience_s` seconds.
+
+        OSError: the disk cannot lock files, as some network disks, or the file cannot be made.
+        """
         deadline = time.monotonic() + patience_s
         while not self._try():
             if time.monotonic() >= deadline:
@@ -37,9 +40,11 @@ class FileLock:
                 import fcntl
 
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             os.close(file)
-            return False
+            if isinstance(error, (BlockingIOError, PermissionError)):  # Windows says: no permission
+                return False
+            raise
         self._file = file
         return True
 

@@ -27,8 +27,9 @@ def remember(path: Path, sha256: str) -> None:
     if _read().get(str(path)) == entry:
         return
     lock = FileLock(_cache().with_suffix(".lock"))  # other processes remember, too
-    with contextlib.suppress(OSError):  # the cache can be made again
+    with contextlib.suppress(OSError):  # a disk without locks
         lock.take(_PATIENCE_S)
+    with contextlib.suppress(OSError):  # the cache can be made again
         write_atomically(_cache(), json.dumps(_read() | {str(path): entry}).encode())
     lock.release()
 

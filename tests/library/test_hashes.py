@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from perform.core.errors import PerformError
+from perform.core.file_lock import FileLock
 from perform.library import hashes, places
 from perform.library.song import ModelName, Song
 from perform.library.song_files import model_file
@@ -88,3 +90,43 @@ def test_processes_that_remember_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [process.wait() for process in running] == [0] * 4
     lost = [path for path in tmp_path.glob("[0-9]/*") if hashes.known(path) != path.name]
     assert not lost
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has other locks")
+def test_a_disk_without_locks_keeps_hashes_and_does_not_hold_up_the_stage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import fcntl
+
+    tries: list[int] = []
+
+    def flock(file: int, kind: int) -> None:
+        tries.append(file)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    (tmp_path / "a").touch()
+    hashes.remember(tmp_path / "a", "hash")
+    assert hashes.known(tmp_path / "a") == "hash"
+    assert len(tries) == 1, "it waits only for a lock that another process holds"
+
+
+def test_a_hash_is_kept_where_another_process_holds_the_lock(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hashes, "_PATIENCE_S", 0.0)
+    other = FileLock(places.cache() / "hashes.lock")
+    assert other.take()
+    (tmp_path / "a").touch()
+    hashes.remember(tmp_path / "a", "hash")
+    assert hashes.known(tmp_path / "a") == "hash"
+    other.release()
+
+
+def test_a_cache_that_cannot_be_written_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").touch()
+    monkeypatch.setattr(places, "cache", lambda: tmp_path / "cache")
+    hashes.remember(tmp_path / "cache", "hash")
+    assert hashes.known(tmp_path / "cache") == ""
