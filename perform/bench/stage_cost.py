@@ -38,7 +38,7 @@ class StageRow(msgspec.Struct, frozen=True):
     decks: int  #: each plays a separate copy of the model
     block: int  #: frames, of the mixer
     graph: float  #: share of the bare decoder, called in a loop, for one deck
-    paced: float  #: the same, called once in the length of a frame, as a deck does
+    paced: float  #: the same, called once per frame, as a deck calls it
     deck: float  #: share of a deck's host process
     ratio: float  #: `deck` / `graph`
     paced_ratio: float  #: `deck` / `paced`
@@ -88,7 +88,7 @@ def _write_set(path: Path, decks: int, folder: Path) -> Path:
 
 
 def _decoder_s(model: CompiledModel, calls: int, pause_s: float) -> float:
-    """Median CPU time of one decoded frame, seconds. After a pause, weights may have left the caches."""
+    """Median CPU time of one decoded frame, in seconds. During a pause, weights may leave the caches."""
     z, noise = (np.zeros((1, size), np.float32) for size in (model.card.latents, model.noise))
     stream, times = model.stream(), []
     for _ in range(calls):
@@ -103,7 +103,7 @@ def _decoder_s(model: CompiledModel, calls: int, pause_s: float) -> float:
 def _measure(
     client: Client, path: Path, decks: int, block: int, decoder: tuple[float, float], seconds: float
 ) -> StageRow:
-    """decoder: its share in a loop, and once a frame."""
+    """decoder: its share of a core when called in a loop, and when called once per frame."""
     graph, paced = decoder
     _wait_for_decks(client, decks)
     before, late, began = process_tree(client.pid), _late(client, decks), time.monotonic()

@@ -84,7 +84,7 @@ def _trace(error: Exception) -> None:
 
 
 def _show_error(line: str, exit_code: int) -> None:
-    if not has_shown_json():  # a result of which only a part failed says so itself
+    if not has_shown_json():  # the result of a verb that failed in part says so itself
         echo_json({"error": printable(line), "exit_code": exit_code})
 
 

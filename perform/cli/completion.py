@@ -66,7 +66,7 @@ def audio_devices() -> Iterable[str]:
 
 
 def midi_ports() -> Iterable[str]:
-    """Return the names of all MIDI input ports; an output has mostly the same name."""
+    """Return the names of all MIDI input ports; most outputs have the name of an input."""
     from perform.control.midi_ports import list_ports
 
     return list_ports()[0]

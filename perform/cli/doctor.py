@@ -24,7 +24,7 @@ PACKAGES = ("numpy", "textual", "sounddevice", "soundfile", "soxr", "mido", "pyt
 DISK_GB = 10  #: free space below which a long set may fill the disk: an hour of master and stems takes 7 GB
 MEMORY_MB = 64  #: of /dev/shm: the arena, its buffers and a long history
 COLUMNS, LINES = 80, 24  #: the smallest terminal that the screen is made for
-SIGNS = "⣿⡇⠒ █▆▂ ━┿◆● ▲↻∿"  #: of each kind that the screen draws
+SIGNS = "⣿⡇⠒ █▆▂ ━┿◆● ▲↻∿"  #: characters of each kind that the screen draws
 
 
 class Finding(NamedTuple):
@@ -92,7 +92,7 @@ def _onnx_runtime() -> Iterator[Finding]:
         yield Finding("onnxruntime", "problem", f"cannot be loaded: {error}", advice)
         return
     name, version = gpu.package()
-    yield Finding("onnxruntime", "ok", f"{version}, of the package {name}")
+    yield Finding("onnxruntime", "ok", f"{version}, from the package {name}")
     there = gpu.providers()
     text = f"ONNX Runtime has the providers {', '.join(there)}"
     advice = "" if "CUDA" in there else "with an NVIDIA GPU: perform docs install"
@@ -210,7 +210,7 @@ def _terminal() -> Iterator[Finding]:
 
 
 def _function_keys() -> Finding:
-    """Terminals that are known to take F-keys for themselves; a program cannot ask them."""
+    """Name the terminals that are known to use F-keys themselves; a program cannot ask a terminal."""
     if sys.platform == "darwin":
         advice = "hold fn with them, or have the system use them as standard function keys"
         return Finding("F-keys", "note", "macOS takes them for brightness, volume and so on", advice)

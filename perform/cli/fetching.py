@@ -73,7 +73,7 @@ def search(text: str, as_json: bool) -> None:
     if not found:
         log("no model has that: try a shorter word")
     else:
-        log("✓ is in your library, ‖ is in part in the cache; `perform models fetch NAME` downloads one")
+        log("✓ is in your library, ‖ is partly downloaded; `perform models fetch NAME` downloads a model")
 
 
 @click.command()

@@ -68,7 +68,7 @@ def loudness_options(verb: click.Command, *, hidden: bool) -> None:
 
 
 def wants(loudness: str) -> bool:
-    """Whether the player asked for "quiet" or "verbose"."""
+    """Whether the player asked for `loudness`: "quiet" or "verbose"."""
     ctx = click.get_current_context(silent=True)
     return ctx is not None and f"perform.{loudness}" in ctx.meta
 
@@ -96,13 +96,13 @@ class DefaultVerbGroup(click.Group):
 
 
 def log(line: str) -> None:
-    """Print a message to stderr, unless the player wants quiet."""
+    """Print a message to stderr, unless the player asked for --quiet."""
     if not wants("quiet"):
         warn(line)
 
 
 def warn(line: str) -> None:
-    """Print an error, or something that the player has to know, to stderr."""
+    """Print an error or a warning to stderr, also with --quiet."""
     click.echo(_printable(line), err=True)
 
 
@@ -135,8 +135,8 @@ def json_option(verb: _F) -> _F:
 def show(plain: object, as_json: bool, **fields: object) -> None:
     """Print the result to stdout: its lines (none if empty), or one JSON object.
 
-    Into a pipe or a file, paths are written byte by byte, so that other programs find the files. `-` is the
-    sound itself, which stdout has.
+    Into a pipe or a file, paths are written byte by byte, so that other programs find the files. `-` prints
+    nothing: stdout has the sound itself.
     """
     if plain == Path("-"):
         return
@@ -150,7 +150,7 @@ def show(plain: object, as_json: bool, **fields: object) -> None:
 
 @contextlib.contextmanager
 def sound_out(out: Path, as_json: bool) -> Iterator[Path]:
-    """Give the sound file to write. `-` is stdout: a temporary WAV file, whose bytes follow at the end."""
+    """Yield the sound file to write; for `-` a temporary WAV file, which is copied to stdout at the end."""
     if out != Path("-"):
         yield out
         return
@@ -173,9 +173,8 @@ class ProgressBar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.table import Column
 
-        time = Column(
-            no_wrap=True, min_width=len("-:--:--")
-        )  # in a narrow terminal the bar and the text shrink
+        # in a narrow terminal the bar and the text shrink
+        time = Column(no_wrap=True, min_width=len("-:--:--"))
         steps = Column(no_wrap=True, min_width=len(f"{total:.0f}/{total:.0f} {unit}"))
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),

@@ -1,4 +1,4 @@
-"""A lock on a file, between processes: the system frees it when its process ends."""
+"""A file lock between processes. The system frees it when its process ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class FileLock:
-    """An advisory lock on a file, which is made if it is not there."""
+    """An advisory lock on a file; it makes the file if there is none."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

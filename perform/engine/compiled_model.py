@@ -28,7 +28,7 @@ __all__ = ["CompiledEncoder", "CompiledModel", "CompiledStream", "PriorStream"]
 class CompiledModel:
     """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.PlayableModel`.
 
-    on_gpu      : run decoder and encoder on the GPU; an error of ONNX Runtime or a PerformError if it cannot
+    on_gpu      : run decoder and encoder on the GPU; PerformError or an error of ONNX Runtime: it cannot
     warm_states : states of a stream by the frames of zeros that it has decoded, for `decoder_reset`
     """
 

@@ -85,7 +85,7 @@ class CompiledStream:
 class GraphBatch(NamedTuple):
     """Buffers for a batch of one size, and the binding by which the graph uses them in place.
 
-    binding : None on a GPU, which has its own memory: the values are copied there and back
+    binding : None for a GPU: it has its own memory, so the values are copied there and back
     """
 
     values: dict[str, Vector]
@@ -100,7 +100,7 @@ class CompiledGraph:
     """
 
     def __init__(self, graph: bytes, *, on_gpu: bool = False) -> None:
-        """on_gpu: PerformError if this computer cannot run it there."""
+        """on_gpu: run it on the GPU; PerformError if this computer cannot."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # more makes the worst frames worse
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
@@ -180,7 +180,7 @@ def compiled(path: Path, digest: str, method: str, frames: int = 1, *, on_gpu: b
     digest : SHA-256 of the model's file
     method : a key of `perform.rave.graph.GRAPHS`
     frames : of a call
-    on_gpu : PerformError if this computer cannot run it there
+    on_gpu : run it on the GPU; PerformError if this computer cannot
     """
     cached = cache_file(digest, method if frames == 1 else f"{method}-{frames}")
     with contextlib.suppress(Exception):  # missing or damaged: make it again

@@ -28,10 +28,10 @@ def resampling_delay(model_rate: float, stage_rate: float) -> float:
 
 
 def resampling_both_ways(model_rate: float, stage_rate: float) -> tuple[float, float]:
-    """Return how long the resamplers to the model's rate and back keep sound, and by how much they shift it.
+    """Return how long the resamplers to the model's rate and back hold sound back, and how far they shift it.
 
-    Both in seconds. The output waits for input that comes later, but its samples are in time: all but
-    the shift, which is about two samples.
+    Both are in seconds. A resampler needs later input before it gives output, but its output is in time, but
+    for the shift of about two samples.
     """
     pairs = ((stage_rate, model_rate), (model_rate, stage_rate))
     return sum(resampling_delay(*pair) for pair in pairs), sum(_shift(*pair) for pair in pairs)

@@ -61,5 +61,5 @@ class SoundPassage:
 
 
 def passage(card: Card, channels: int) -> SoundPassage:
-    """Return the passage for a file's own sound, at the model's rate and in its frames."""
+    """Return a passage that cuts a file's own sound into frames of the model, at the model's rate."""
     return SoundPassage(msgspec.structs.replace(card, latents=channels), "")

@@ -39,7 +39,7 @@ class StyledMethod:
         if self.has_style:
             self._learning = compiled(path, digest, f"{name}-learning", on_gpu=on_gpu)
             self._learning.warm_up()
-        if on_gpu:  # what fails there fails now
+        if on_gpu:  # so that an error comes now, not on stage
             self._plain.warm_up()
 
     def stream(self) -> CompiledStream:

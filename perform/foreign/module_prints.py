@@ -1,7 +1,7 @@
-"""The prints of a third-party module: a pipe in place of its process's standard output.
+"""Logs what a third-party module prints: a pipe takes the place of its process's standard output.
 
-A few lines a second are read and logged. A full pipe drops what comes next, so that a print never waits and
-nothing grows.
+A thread logs a few lines a second. A full pipe drops further prints, so that a print never waits and memory
+does not grow.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Callable
 from perform.core.printable import printable
 from perform.core.realtime import raise_priority
 
-LINES = 10  #: lines passed on a second
+LINES = 10  #: lines logged in a second
 CHARACTERS = 200  #: of each line
-MOST_LINES = 300  #: lines passed on in all
+MOST_LINES = 300  #: lines logged in all
 _PIPE = 1 << 16  # bytes that a pipe holds
 
 
@@ -34,14 +34,14 @@ class ModulePrints(io.TextIOBase):
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
         self._read_end, write_end = os.pipe()
-        if hasattr(os, "set_blocking"):  # on Windows not before Python 3.12: there a long print may wait
+        if hasattr(os, "set_blocking"):  # Windows has it since Python 3.12; before, a long print may wait
             os.set_blocking(write_end, False)
         os.dup2(write_end, 1)
         os.close(write_end)
         sys.stdout = self
 
     def write(self, text: str) -> int:
-        """[render] Write what fits into the pipe; never waits and never fails."""
+        """[render] Write what fits into the pipe; it never waits and never fails."""
         with contextlib.suppress(OSError):
             os.write(1, text.encode(errors="replace"))
         return len(text)

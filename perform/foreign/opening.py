@@ -76,18 +76,18 @@ def open_model(
 
 
 def open_on_gpu(model: Path) -> tuple[PlayableModel, str]:
-    """[render] Open a model file on the GPU, else on the processor; and "GPU", or why it is not there."""
+    """[render] Open a model on the GPU, else on the processor; also return "GPU" or why it failed."""
     from perform.engine.compiled_model import CompiledModel
     from perform.engine.gpu import first_line
 
     try:
         opened = CompiledModel(model, on_gpu=True)
-        _ = opened.encoder  # what fails there fails now
+        _ = opened.encoder  # so that an error comes now, not on stage
         return opened, "GPU"
     except PerformError as error:
         why = error.what
     except Exception as error:  # of ONNX Runtime, when it computes the first frame
-        why = f"it failed there ({first_line(error)})"
+        why = f"its first frame failed ({first_line(error)})"
     return CompiledModel(model), f"no GPU: {printable(why)}; the processor plays it"
 
 

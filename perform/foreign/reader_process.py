@@ -56,7 +56,7 @@ class ReaderServer:
     def encode_file(self, values: Vector, number: int, path: str, channels: int) -> Message:
         """Start to encode a sound file in a thread, under a number.
 
-        channels : of the file's own sound, which is then read instead; 0: encode it
+        channels : read the file's own sound with so many channels instead; 0: encode it
         """
         raise_priority()  # threads and processes that start later inherit it
         file = FileLatents(Path(path))
@@ -81,7 +81,7 @@ class ReaderServer:
         return Message({})
 
     def _encode(self, file: FileLatents, channels: int) -> None:
-        """[disk] Encode a file, or read its own sound; the first one that is encoded loads the model."""
+        """[disk] Encode a file, or read its own sound. The first file to be encoded loads the model."""
         try:
             if channels:
                 file.read(passage(read_card(self._path), channels))

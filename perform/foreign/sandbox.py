@@ -112,11 +112,11 @@ def enter(memory: int = MEMORY, log: Callable[[str], None] | None = None) -> San
     """[render] Enter the sandbox for the life of the process. Return the limits in force.
 
     memory : bytes that may be allocated from here on; more is a MemoryError, or an error of torch's
-    log    : takes some of what the module prints, in printable lines; None: its prints go nowhere
+    log    : takes some lines of what the module prints, without control characters; None: drop them
     """
     warnings.simplefilter("ignore")  # torch passes a module's warnings to Python
     prints = None
-    if log and sys.platform != "win32":  # there a full pipe waits
+    if log and sys.platform != "win32":  # there a print into a full pipe waits
         prints = ModulePrints(log)
     else:
         _silence_prints()
@@ -133,7 +133,7 @@ def enter(memory: int = MEMORY, log: Callable[[str], None] | None = None) -> San
 
 
 def _silence_prints() -> None:
-    """Let prints of the module go nowhere: they could steer a terminal, or fill the disk."""
+    """Drop the prints of the module: they could steer a terminal, or fill the disk."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     sys.stdout = os.fdopen(nowhere, "w")

@@ -94,7 +94,7 @@ class BackgroundFetch:
         except _Cancelled:
             self.state = FetchState.STOPPED
         except Unreachable as error:
-            self.done = download.begun(self.model.local_copy)  # without a tag of the server it is nothing
+            self.done = download.begun(self.model.local_copy)  # 0 if the next try begins anew
             self.error, self.state = error.what, FetchState.OFFLINE
         except (PerformError, OSError) as error:
             self.error, self.state = str(error)[:_LONGEST], FetchState.FAILED

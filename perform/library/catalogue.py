@@ -1,8 +1,8 @@
 """Catalogues: models that can be fetched, with author, licence, page, size and address.
 
 A catalogue is a JSON file that anybody can host (docs/models.md). One is bundled: presets/catalogue.json.
-config.toml names others, `models.catalogues`, as addresses or paths; of a folder, its catalogue.json is read.
-[disk], [network]
+config.toml names others, `models.catalogues`, by address or path; in a folder it is the
+file catalogue.json. [disk], [network]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from perform.core.paths import expanded
 from perform.library import download, places
 
 FORMAT = "perform-catalogue-1"
-FILE = "catalogue.json"  #: of a folder that is named as a catalogue
+FILE = "catalogue.json"  #: name of the catalogue in a folder
 LIMIT = 1 << 23  #: bytes of a catalogue
 
 Text = Annotated[str, Meta(max_length=1000)]

@@ -1,6 +1,6 @@
 """Names of sound files and matrices in songs: a path, or a name in the player's folder `sounds`. [disk]
 
-The samples of the bundled voices have names, too: `drums.ogg`.
+The samples of the bundled voices have names too, as `drums.ogg`.
 """
 
 from __future__ import annotations

@@ -131,9 +131,9 @@ def fetch(
 
 
 def _kept(out: Path) -> str:
-    """Say what the next try need not download again; "" for nothing: it begins anew."""
+    """Say how much is downloaded already; "" if the next try begins anew."""
     kept = begun(out)
-    return f"; in the cache: {kept / 2**20:.1f} MiB, from which the next try goes on" if kept else ""
+    return f"; the next try goes on after the {kept / 2**20:.1f} MiB that are in the cache" if kept else ""
 
 
 def _parts(out: Path) -> tuple[Path, Path]:

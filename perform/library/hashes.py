@@ -43,7 +43,7 @@ def scan() -> int:
 
 
 def _scanned() -> dict[Path, str]:
-    """Hash the models of the library whose hash is not known."""
+    """Hash the models of the library whose hash is not known; return the new hashes."""
     found: dict[Path, str] = {}
     for path in models().values():
         if known(path):

@@ -111,7 +111,7 @@ class Autoencoder(nn.Module):
         """Align input and output of a result of `forward` in time."""
         x, y, x_bands, y_bands, penalty, embedding, *other = parts
         delay, bank, config = self.model.delay, self.model.pqmf, self.model.config
-        if config.decoder == "harmonic" or config.decoder_ratios:  # the decoder's output is not bands alone
+        if config.decoder == "harmonic" or config.decoder_ratios:  # the decoder gives samples
             whole = (x.shape[-1] - delay) // bank.block * bank.block
             x, y = x[..., :whole], y[..., delay:][..., :whole]
             with in_float32(x.device):

@@ -53,7 +53,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _compare_config(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
     """Raise WrongUse for a different config."""
-    usual = Config().to_dict()  # a key with its usual value changes nothing for an older training
+    usual = Config().to_dict()  # a new key with its default changes nothing for an older training
     if missing := sorted(
         key for key in now.keys() - before if now[key] != json.loads(json.dumps(usual[key]))
     ):

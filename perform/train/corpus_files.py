@@ -1,4 +1,4 @@
-"""The files of a corpus: found in one or several folders, each with a title. [disk]"""
+"""Finds the files of a corpus in one or several folders, and gives each a title. [disk]"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perform.train.ffmpeg_decoding import INSTALL, ffmpeg
 
 @dataclass(frozen=True)
 class CorpusFiles:
-    """What some folders contain.
+    """The files that were found for a corpus.
 
     name   : of the corpus
     sounds : the sound files with their titles, in the order of the folders
@@ -28,7 +28,7 @@ class CorpusFiles:
 
 
 def find(sources: Sequence[Path]) -> CorpusFiles:
-    """Find all files in and below some folders, each of which may also be one file. [disk]
+    """Find all files in and below some folders; single files may stand among the folders. [disk]
 
     A title is a path in the folder; with several folders, in the deepest folder that holds them all.
     """
@@ -54,7 +54,7 @@ def find(sources: Sequence[Path]) -> CorpusFiles:
 
 
 def why_left_out(path: Path, decodes: bool) -> str:
-    """Return why a file is no part of a corpus; "" if it is. decodes: whether there is ffmpeg."""
+    """Return why a file is left out of a corpus; "" if it is not. decodes: ffmpeg is installed."""
     suffix = path.suffix.lower()
     if suffix in UNREADABLE and not path.name.startswith("."):
         return "" if decodes else f"{suffix} needs ffmpeg: {INSTALL}; or convert it to WAV or FLAC"
@@ -62,9 +62,9 @@ def why_left_out(path: Path, decodes: bool) -> str:
 
 
 def _titles(folders: Sequence[Path]) -> Callable[[Path], str]:
-    """Return the function that gives the title of a file in or below some folders."""
+    """Return a function that makes the title of a file from its path."""
     try:
         root = Path(os.path.commonpath(folders))
-    except ValueError:  # folders on several drives have nothing in common
+    except ValueError:  # the folders are on several drives
         return lambda path: to_text(path.as_posix())
     return lambda path: to_text(path.relative_to(root).as_posix())

@@ -1,4 +1,4 @@
-"""Sound files that libsndfile cannot read (M4A, AAC ...), decoded by ffmpeg in a process. [disk]"""
+"""Decodes sound files that libsndfile cannot read (M4A, AAC ...), with ffmpeg in a process. [disk]"""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from perform.core.no_window import NO_WINDOW
 
 INSTALL = "install ffmpeg, or `pip install imageio-ffmpeg`"
 _HEADER = struct.Struct(">4s5I")
-"""Of an AU file: ".snd", offset of the samples, their bytes, their format, sample rate, channels."""
+"""The header of an AU file: ".snd", offset, bytes and format of the samples, sample rate, channels."""
 
 
 def ffmpeg() -> str | None:
-    """Return the path of ffmpeg: the system's, or that of the package imageio-ffmpeg; None: there is none."""
+    """Return the path of ffmpeg: on the system, or in the package imageio-ffmpeg. None: neither has it."""
     if found := shutil.which("ffmpeg"):
         return found
     try:
@@ -51,7 +51,7 @@ class FfmpegSound:
         self._out.read(offset - _HEADER.size)
 
     def read(self, frames: int) -> NDArray[np.float32]:
-        """Return the next samples, (n, channels); fewer than `frames` at the end, and then none."""
+        """Return the next samples, (n, channels); fewer than `frames` at the end of the file, then none."""
         size = 4 * self.channels
         data = self._out.read(size * frames)
         if len(data) < size * frames:
@@ -60,7 +60,7 @@ class FfmpegSound:
         return samples.astype(np.float32).reshape(-1, self.channels)
 
     def _check_end(self) -> None:
-        """Wait for ffmpeg's end; raise WrongUse with its last message if it failed."""
+        """Wait until ffmpeg ends. WrongUse: it failed; with its last message."""
         if self._process.wait():
             self._errors.seek(0)
             text = self._errors.read().decode(errors="replace").strip()
@@ -71,7 +71,7 @@ class FfmpegSound:
 
 @contextmanager
 def decoded(program: str, path: Path) -> Iterator[FfmpegSound]:
-    """Yield a file's sound, decoded by ffmpeg; WrongUse, also while it is read, if ffmpeg cannot. [disk]
+    """Yield a file's sound, decoded by ffmpeg. WrongUse, also while you read it: ffmpeg cannot. [disk]
 
     program : the path of ffmpeg
     """

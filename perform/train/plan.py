@@ -35,8 +35,8 @@ class TrainingPlan:
     output: Path
     """The model file. The folder `<output>.training` holds checkpoints, prepared corpus and report."""
     name: str = ""
-    """Name on the card; empty: the file's name. A resumed training keeps the entries of its card whose
-    defaults are in its plan."""
+    """Name on the card; empty: the file's name. A resumed training keeps each entry of its card that the new
+    plan leaves at its default."""
     description: str = ""
     licence: str = "unknown"
     recipe: str = ""
@@ -100,7 +100,7 @@ class TrainingPlan:
         return {key: getattr(self, key) for key in CARD_ENTRIES}
 
     def with_kept_entries(self, kept: Mapping[str, str]) -> TrainingPlan:
-        """Return the plan with `kept` entries of the card where its own are the defaults."""
+        """Return the plan; the entries of the card that it leaves at their defaults are taken from `kept`."""
         default = TrainingPlan.__dataclass_fields__
         own = {key: value for key, value in self.card_entries.items() if value != default[key].default}
         entries: dict[str, Any] = {**kept, **own}

@@ -148,7 +148,7 @@ def decode(path: Path, sample_rate: int, channels: int) -> tuple[Samples, dict[s
 def _read(path: Path, sample_rate: int, channels: int) -> tuple[int, Block, int]:
     """Return a file's rate, its sound (n, channels) at `sample_rate`, and how many samples are clipped.
 
-    ffmpeg reads the files that libsndfile cannot read.
+    Where libsndfile cannot read the file, ffmpeg does.
     """
     why = ""
     if path.suffix.lower() not in UNREADABLE:
@@ -274,5 +274,5 @@ def _earlier_corpus(target: Path) -> tuple[_EarlierCorpus, list[str]] | None:
 
 
 def _can_be_read_now(facts: dict[str, Any]) -> bool:
-    """Whether a file was left out for lack of ffmpeg, which is installed now."""
+    """Whether a file was left out because ffmpeg was missing, and ffmpeg is installed now."""
     return INSTALL in facts.get("why", "") and ffmpeg() is not None

@@ -1,4 +1,4 @@
-"""Other systems, as far as they can be tried here: their types; and the priorities that this one gives."""
+"""Other systems: their types are checked here. And each thread priority can be set on this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model on a GPU, which is faked: ONNX Runtime's CUDA provider has memory of its own, so all is copied."""
+"""A model on a GPU, which a fake session stands in for. A GPU has its own memory, so each frame is copied."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SESSION = ort.InferenceSession
 
 
 class FakeSession:
-    """On the processor, but it says that it has CUDA, and has no binding to this memory.
+    """A session that claims to use CUDA and computes on the processor. It cannot bind buffers.
 
-    wrong : "no device": it only has the processor; "graph": it fails when it computes
+    wrong : "no device": it finds no GPU; "graph": it fails when it computes
     """
 
     def __init__(self, wrong: str, graph: bytes, options: ort.SessionOptions) -> None:
@@ -43,7 +43,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def fake(monkeypatch: pytest.MonkeyPatch, wrong: str = "") -> list[Any]:
-    """Have a GPU; return the providers of each session on it."""
+    """Pretend that there is a GPU; return the list of the sessions that are opened on it."""
     asked: list[Any] = []
 
     def opened(graph: bytes, options: ort.SessionOptions, providers: list[Any], **more: int) -> Any:
@@ -82,9 +82,9 @@ def test_a_model_on_the_gpu_sounds_and_encodes_the_same(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ("no device", "no GPU: no GPU was found; the processor plays it"),
+        ("no device", "no GPU: the driver finds none; the processor plays it"),
         ("load", "no GPU: the GPU refused its graph (CUDA failure 35: driver is too old); the processor"),
-        ("graph", "no GPU: it failed there (CUDNN_STATUS_NOT_SUPPORTED[31m); the processor plays it"),
+        ("graph", "no GPU: its first frame failed (CUDNN_STATUS_NOT_SUPPORTED[31m); the processor plays it"),
     ],
 )
 def test_what_fails_there_plays_on_the_processor_and_says_why(

@@ -79,7 +79,7 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 
 
 def test_processes_that_remember_at_once_lose_nothing(tmp_path: Path) -> None:
-    """Eight hosts store their models' hashes in one cache."""
+    """Several stages and verbs store hashes in one cache."""
     running = []
     for number in range(4):
         folder = tmp_path / str(number)

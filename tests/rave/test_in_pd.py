@@ -32,7 +32,7 @@ from perform.rave.model_files import load
 NN_TILDE = Path(os.environ.get("PERFORM_NN_TILDE", ""))
 FRAMES = 24
 RATE = 48000
-BUFFER = 4096  #: of a mono model's forward, also where 0 is asked for
+BUFFER = 4096  #: of a mono model's `forward`; nn~ uses it where the patch says 0
 BEFORE = {"seed": "3", "reset": "1"}  #: attributes that are set first, so that the noise is the same
 
 pytestmark = pytest.mark.skipif(
@@ -112,7 +112,7 @@ def patch(export: Path, method: str, inputs: int, outputs: int, frames: int) -> 
 
 
 def played_in_pd(export: Path, method: str, x: np.ndarray, outputs: int, external: Path) -> np.ndarray:
-    """What Pd makes of (inputs, n): (outputs, n)."""
+    """Play (inputs, n) through Pd; return (outputs, n)."""
     folder = export.parent
     soundfile.write(folder / "in.wav", x.T, RATE, "FLOAT")
     (folder / "play.pd").write_text(patch(export, method, len(x), outputs, x.shape[1]))

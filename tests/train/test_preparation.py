@@ -136,7 +136,7 @@ def test_no_single_file_ends_the_preparation(
 
 @pytest.fixture
 def without_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A machine without ffmpeg, until the fixture's changes are undone."""
+    """Hide ffmpeg, until the test undoes the changes of this fixture."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     return monkeypatch
