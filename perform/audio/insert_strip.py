@@ -1,7 +1,7 @@
 """An insert in the mixer: it gives the sound of a deck or the master to an effect module and takes it back.
 
-The module runs in a host process and answers `delay` seconds later. The mixer keeps the sound without the
-module just as late, so that both are in time. While the module is late, or gone, that sound plays alone.
+The module runs in a host process and answers `delay` seconds later. The mixer delays the sound without the
+module as much, so that both are in time. While the module is late or gone, this sound plays alone.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class InsertStrip:
         return bool(begins) and self.ring.written < self._place(self._input.written) + n
 
     def _place(self, at: int) -> int:
-        """Where in the ring buffer the module's sound is that plays with its input's frame `at`."""
+        """The place in the ring buffer of the sound that plays with frame `at` of the input."""
         return at - self._delay - int(self._meters[LANE_METER["begin"]])
 
     def __call__(self, x: Signal, step: Signal) -> Signal:
@@ -113,7 +113,7 @@ class InsertStrip:
         return mixed
 
     def _read(self, n: int, at: int) -> tuple[Signal, Signal | float]:
-        """The module's sound for its input's frame `at`, (n, 2), and how much of it is there, 0..1."""
+        """The sound that plays with frame `at` of the input, (n, 2), and how much of it is there, 0..1."""
         ring, expected = self.ring, self._expected
         begins, wanted = bool(self._meters[LANE_METER["frames"]]), self._place(at)
         if begins and ring.position < wanted:

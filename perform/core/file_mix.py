@@ -1,4 +1,4 @@
-"""The sound of a deck's file beside the model's, in one frame: a voice mixes it, and a replay again."""
+"""How one frame of a model is mixed with the sound of its deck's file, in a voice and in a replay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GAINS = struct.Struct("<ffH")  # the model's gains, channels of the dry sound
 
 
 class FileMix(NamedTuple):
-    """Of one frame, at the model's rate.
+    """The mix of one frame, at the model's rate.
 
     before, after : gain of the model's sound at the beginning and at the end of the frame
     dry           : the file's own sound, (1 or 2, samples), with its gain; None: silence

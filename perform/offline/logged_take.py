@@ -102,7 +102,7 @@ def _read_lanes(events: Iterable[gesture_log.LoggedEvent]) -> set[int]:
 
 
 def deck_of(lane: int) -> int:
-    """Return the deck, from 1, of a lane; 0 for that of an insert."""
+    """Return the deck of a lane, from 1; 0 for the lane of an insert."""
     return lane // 2 + 1 if lane < LANES else 0
 
 

@@ -40,7 +40,7 @@ class FedLane(DeckLane):
 
     @property
     def full(self) -> bool:
-        """The module has played for as long as the mixer waits for it."""
+        """The module has had sound for as long as its delay: the mixer can begin to play it."""
         if self.phase is not LanePhase.FILLING or not self.frames:
             return False
         begin = self._meters[LANE_METER["begin"]] + self._first

@@ -1,7 +1,7 @@
 """An insert: one place for an effect module, between a deck's decoder and its fader, or before the master's.
 
 A new module loads while the old one plays on. Then the old one fades out, and the new one fades in as soon as
-it has had as much sound as it delays. Without a module, or with one that hangs or dies, the sound passes.
+it has had sound for as long as its delay. The sound goes on without a module that hangs or dies.
 """
 
 from __future__ import annotations
@@ -157,14 +157,14 @@ class InsertSlot:
             self._load_or_fail(path)
 
     def unload(self) -> None:
-        """Fade out and release the module: the sound passes."""
+        """Fade out and release the module."""
         self._host, self.error, self._failed_path = None, "", None
         self._lane.leave(FADE_S)
 
     def fail(self, error: str, path: Path | None = None) -> None:
         """A module (of the file `path`, where it is known) cannot play; one that plays goes on."""
         self.error = error
-        self._log(f"{self._place}: {error}; the sound passes it")
+        self._log(f"{self._place}: {error}; the sound goes on without it")
         self._host = self._lane.host if self._lane.phase is LanePhase.PLAYING else None
         self._failed_path = None if self._host else path
 
@@ -257,7 +257,7 @@ class InsertSlot:
         if late > self._late and now - self._late_logged > AGAIN_S:
             self._late_logged = now
             self._log(
-                f"{self._place}: late, the sound passed it; a safer margin helps once it is loaded again"
+                f"{self._place}: late, the sound went on without it; set a safer margin and load it again"
             )
         self._late = late
 
@@ -281,5 +281,5 @@ class InsertSlot:
         elif self._hosts.crashed_too_often(path):
             self.fail(f"{host.error}, three times in a minute; load it again to retry", path)
         else:
-            self._log(f"{self._place}: {host.error}, loading it again; the sound passes it")
+            self._log(f"{self._place}: {host.error}, loading it again; the sound goes on without it")
             self._load_or_fail(path, self._attributes)

@@ -146,9 +146,7 @@ class Status(Struct, frozen=True):
     take: str  #: path of the running take, or ""
     last_take: str  #: path of the last finished take, or ""
     log: tuple[str, ...]  #: the last events, "21:03:11 controller back", newest last
-    inserts: tuple[
-        InsertStatus | None, ...
-    ] = ()  #: the first is the master's, then deck 1's; None: no module
+    inserts: tuple[InsertStatus | None, ...] = ()  #: the master's, then deck 1's...; None: no module
     songs: SongsStatus = SongsStatus()
     scenes: tuple[SceneStatus, ...] = ()
     scene: int = 0  #: number of the scene recalled last; 0: none

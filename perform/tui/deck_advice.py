@@ -46,7 +46,7 @@ def _insert(frame: ScreenFrame, deck: int) -> str:
     insert = frame.insert(deck)
     if insert is None or not insert.error:
         return ""
-    return f"insert: {insert.error}; the sound passes · F: another" if not insert.plays else ""
+    return f"insert: {insert.error}; the deck plays without it · F: another" if not insert.plays else ""
 
 
 def _source(frame: ScreenFrame, deck: int) -> str:

@@ -1,6 +1,6 @@
 """Encodes the sound files that a model's voices play: one thread per file, each with a separate encoder.
 
-A file's own sound is read only when a voice first wants it, by one more thread for all files.
+One more thread reads the files' own sound, once a voice wants it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class FileEncoding:
     def sound(self, number: int) -> FileLatents | None:
         """[render] Return a file's own sound, stereo at the model's rate, as far as it is read; see `update`.
 
-        The first call has it read.
+        The first call lets a thread begin to read it.
         """
         found = self._sounds.get(number)
         if found is not None and found not in self._asked:

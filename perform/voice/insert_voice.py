@@ -84,7 +84,7 @@ class InsertVoice(VoiceStream):
         return self._follower.complete()
 
     def apply(self, table: Table) -> bool:
-        """Before each frame: apply attributes and actions; True after a panic: it is to start again."""
+        """Before each frame: apply attributes and actions; True after a panic: it must start again."""
         self.settings.apply(table[self._bank])
         before, self._panics = self._panics, float(table[_PANIC])
         return self._panics != before

@@ -133,7 +133,7 @@ class LaneContext:
 
     @property
     def file_sound(self) -> FileLatents | None:
-        """The own sound of the lane's file, as far as it is read; calling it has it read."""
+        """The sound of the lane's file, as far as it is read; see `FileEncoding.sound`."""
         return self.assignments.files.sound(int(self._row[LANE["file"]]))
 
     @property
