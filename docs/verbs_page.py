@@ -17,8 +17,9 @@ Made from the help of each verb by docs/verbs_page.py: `perform VERB --help` sho
 stdout and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong use. `--json` prints them for programs.
 
 Every verb takes `-q`, `--quiet` (only results, warnings and errors) and `-v`, `--verbose` (where in the code
-an error arose). With `--json`, an error is an object too: `{"error": "...", "exit_code": 2}`. `man perform`
-shows the same where a package has installed it.
+an error arose). `play --headless` prints its log with `-q`, too, since errors are in it. With `--json`, an
+error is an object too: `{"error": "...", "exit_code": 2}`. `man perform` shows the same where a package has
+installed it.
 
 `perform NAME` opens the set of that name. [config.toml](config.md) has defaults for the options of `open` and
 `play`.
