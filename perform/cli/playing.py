@@ -148,7 +148,8 @@ def play(set_name: str, headless: bool, seconds: float | None, as_json: bool, **
 
     if sound["allow_files"]:
         sets.allow_files(set_name)
-    take = Stage(_options(set_name, sound, seconds), places.runtime(), warn).run()  # also with --quiet: it names errors
+    # with --quiet, too, the log is printed: it names errors
+    take = Stage(_options(set_name, sound, seconds), places.runtime(), warn).run()
     if sound["record"] and not take:
         raise PerformError("nothing was recorded", hint="see the messages above")
     show_take(take, as_json)
