@@ -135,8 +135,7 @@ class DeckSum:
         master : the master's insert
         every  : log all continuous lanes too
         """
-        inserts = [one for one in (*self.inserts.values(), master) if not (one.idle and one.as_expected)]
-        strips: list[Strip | InsertStrip] = [*self._played, *inserts]
+        strips: list[Strip | InsertStrip] = [*self._played, *self.inserts.values(), master]
         for strip in strips:
             if not strip.as_expected or (every and strip.continuous):
                 event = RingReadEvent(strip.lane, *strip.last_read, strip.continuous)
