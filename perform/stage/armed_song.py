@@ -203,10 +203,8 @@ class ArmedSong:
         if song is self._prepared:
             return
         self._prepared = song
-        for deck in self._rack.decks.values():
-            deck.prepare(None)
-        for insert in self._rack.inserts.values():
-            insert.prepare(None)
+        for place in self._rack.places:
+            place.prepare(None)
         if song is None or self._key is None:
             return
         coming, values = self._left or LeftSong(

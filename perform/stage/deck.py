@@ -12,7 +12,7 @@ from pathlib import Path
 from perform.core import params
 from perform.core.arena import Arena
 from perform.core.arena_layout import DECK_METER, EMPTY, FAILED, LIVE, LOADING, NEXT
-from perform.core.attributes import Attribute, Texts
+from perform.core.attributes import Texts
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment
 from perform.core.params import ATTRIBUTES, AttributeValues
@@ -20,11 +20,10 @@ from perform.library.cards import Card, corpus_range, knob_ranges
 from perform.library.model_library import find_model
 from perform.stage.armed_model import ArmedModel, ArmedState, PendingModel
 from perform.stage.deck_lane import DeckLane, LanePhase
-from perform.stage.hang_watch import HangWatch
 from perform.stage.host_pool import HostPool
 from perform.stage.lane_pair import LanePair
 from perform.stage.model_host import HostProcess
-from perform.stage.refused_attributes import RefusedAttributes
+from perform.stage.model_place import ModelPlace
 from perform.stage.status import DeckStatus
 from perform.stage.voice_limit import VoiceLimit
 
@@ -32,12 +31,12 @@ LOAD_FADE_S = 0.1  #: fade between two models when a player loads one
 UNLOAD_S = 0.03  #: fade-out of a model that is unloaded
 
 
-class Deck:
-    """One of the eight decks. `tick` advances it; no method blocks. log: writes a line to the log."""
+class Deck(ModelPlace):
+    """One of the eight decks. log: writes a line to the log."""
 
     def __init__(self, deck: int, arena: Arena, hosts: HostPool, log: Callable[[str], None]) -> None:
+        super().__init__(f"deck {deck}", params.attribute_slots(deck), arena, hosts, log)
         self.deck = deck
-        self._arena, self._hosts, self._log = arena, hosts, log
         self._meters = arena.deck_meters(deck)
         self._source, self._home, self._encode = (
             params.slot(f"deck/{deck}/{name}") for name in ("source", "home", "encode")
@@ -47,14 +46,7 @@ class Deck:
         self._playing: DeckLane | None = None
         self._pending: PendingModel | None = None
         self._armed = ArmedModel(arena, hosts, self._lanes, deck)
-        self._watch = HangWatch()
-        self.moved: set[int] = set()  #: slots the deck itself has written; the reader empties it
-        self._refused = RefusedAttributes(
-            f"deck {deck}", params.attribute_slots(deck), arena, self.moved, log
-        )
         self._voices = VoiceLimit(deck, arena.table, self.moved, log)
-        self.error = ""
-        self._failed_path: Path | None = None  # the model that failed, where nothing plays
 
     # -- what plays
 
@@ -62,16 +54,6 @@ class Deck:
     def settled(self) -> bool:
         """No model is loading: the deck is empty, plays, or has failed."""
         return self._pending is None
-
-    @property
-    def model(self) -> Path | None:
-        """The file of the model that a player loads, else of the one that plays."""
-        return self._host.model.path if self._host else None
-
-    @property
-    def assigned(self) -> Path | None:
-        """`model`, or the model that failed: what a song or an autosave stores for this deck."""
-        return self.model or self._failed_path
 
     @property
     def wanted(self) -> set[Path]:
@@ -190,11 +172,6 @@ class Deck:
         if self._armed.path:
             yield self._armed.path, self._armed.file, True
 
-    def attribute(self, number: int) -> Attribute | None:
-        """An attribute of the model that loads or plays, counted from 1."""
-        attributes = self._host.attributes if self._host else ()
-        return attributes[number - 1] if 1 <= number <= len(attributes) else None
-
     # -- the armed song
 
     def prepare(self, path: Path | None, error: str = "", texts: Texts | None = None, file: int = 0) -> None:
@@ -284,7 +261,7 @@ class Deck:
 
     def _write_values(self, pending: PendingModel) -> None:
         """Write the new model's attributes and home into the table; what plays keeps its present values."""
-        table, first = self._arena.table, params.attribute_slots(self.deck).start
+        table, first = self._arena.table, self._bank.start
         wanted: dict[int, float] = {}
         if pending.attributes is not None:
             wanted |= {first + i: float(pending.attributes[i]) for i in range(ATTRIBUTES)}
@@ -306,7 +283,7 @@ class Deck:
         self._watch.start()
         self._meters[DECK_METER["pid"]] = lane.host.child.pid
         self._set_state(LIVE)
-        self._log(f"deck {self.deck}: {lane.host.model.card.name} plays")
+        self._log(f"{self._place}: {lane.host.model.card.name} plays")
 
     def _set_knobs(self, card: Card) -> None:
         self._at_home = self.at_home
@@ -320,7 +297,7 @@ class Deck:
     def fail(self, error: str, path: Path | None = None) -> None:
         """A model (of the file `path`, where it is known) cannot be loaded: what plays stays."""
         self.error = error
-        self._log(f"deck {self.deck}: {error}")
+        self._log(f"{self._place}: {error}")
         if not self._playing:
             self._failed_path = path
             self._set_state(FAILED)
@@ -359,5 +336,5 @@ class Deck:
         elif self._hosts.crashed_too_often(path):
             self.fail(f"{host.error}, three times in a minute; load it again to retry", path)
         else:
-            self._log(f"deck {self.deck}: {host.error}, loading it again")
+            self._log(f"{self._place}: {host.error}, loading it again")
             self._load_or_fail(path, LOAD_FADE_S)

@@ -7,7 +7,7 @@ set's file once the player saves it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -37,6 +37,7 @@ from perform.stage.commands import (
     StoreScene,
     ToggleLoop,
 )
+from perform.stage.model_place import ModelPlace
 from perform.stage.set_parts import SetParts
 from perform.stage.setlist import SetList, SongOrder, storable
 
@@ -273,32 +274,25 @@ class Editing:
 
     def _models(self) -> dict[int, ModelName]:
         """Deck -> its model, by name and hash. A model that is missing stays as the song names it."""
-        found = {}
-        for number, deck in self._rack.decks.items():
-            listed = self._songs.list.song.models.get(number)
-            if path := deck.assigned:
-                found[number] = _named(path, deck.status().sha256, listed)
-            elif deck.error and listed:
-                found[number] = listed
-        return found
+        return _named(self._rack.decks, self._songs.list.song.models)
 
     def _modules(self) -> dict[int, ModelName]:
         """Insert -> its module, likewise."""
-        found = {}
-        for number, insert in self._rack.inserts.items():
-            listed = self._songs.list.song.modules.get(number)
-            if path := insert.assigned:
-                found[number] = _named(path, insert.sha256, listed)
-            elif insert.error and listed:
-                found[number] = listed
-        return found
+        return _named(self._rack.inserts, self._songs.list.song.modules)
 
 
-def _named(path: Path, sha256: str, listed: ModelName | None) -> ModelName:
-    """A model's name and hash; its source, if the song lists the same one."""
-    sha256 = sha256 or hashes.known(path)
-    source = listed.source if listed and listed.sha256 == sha256 else ""
-    return ModelName(_model_name(path), sha256, source)
+def _named(places: Mapping[int, ModelPlace], listed: Mapping[int, ModelName]) -> dict[int, ModelName]:
+    """The names and hashes of the models of some places; the source, if the song lists the same one."""
+    found = {}
+    for number, place in places.items():
+        model = listed.get(number)
+        if path := place.assigned:
+            sha256 = place.sha256 or hashes.known(path)
+            source = model.source if model and model.sha256 == sha256 else ""
+            found[number] = ModelName(_model_name(path), sha256, source)
+        elif place.error and model:
+            found[number] = model
+    return found
 
 
 def _kept(name: str) -> str:

@@ -13,16 +13,15 @@ from typing import NamedTuple
 
 from perform.core import params
 from perform.core.arena import Arena
-from perform.core.attributes import Attribute, Texts
+from perform.core.attributes import Texts
 from perform.core.errors import PerformError
 from perform.core.params import ATTRIBUTES, AttributeValues
 from perform.library.model_library import find_model
 from perform.stage.deck_lane import LanePhase
 from perform.stage.fed_lane import FedLane
-from perform.stage.hang_watch import HangWatch
 from perform.stage.host_pool import HostPool
 from perform.stage.model_host import HostProcess
-from perform.stage.refused_attributes import RefusedAttributes
+from perform.stage.model_place import ModelPlace
 from perform.stage.status import InsertStatus
 
 FADE_S = 0.03  #: of a module that enters or leaves
@@ -41,30 +40,22 @@ class ArmedModule(NamedTuple):
     texts: Texts
 
 
-class InsertSlot:
-    """One of the nine inserts; 0 is the master's, N deck N's. `tick` advances it; no method blocks.
+class InsertSlot(ModelPlace):
+    """One of the nine inserts; 0 is the master's, N deck N's.
 
-    moved : slots that it has written itself; the reader empties it
-    error : why its module does not play, one line
     armed : the module that the armed song wants
     """
 
     def __init__(self, insert: int, arena: Arena, hosts: HostPool, log: Callable[[str], None]) -> None:
-        self.insert, self._place = insert, f"insert of deck {insert}" if insert else "insert of the master"
-        self._arena, self._hosts, self._log = arena, hosts, log
-        self._bank = params.insert_slots(insert)
+        place = f"insert of deck {insert}" if insert else "insert of the master"
+        super().__init__(place, params.insert_slots(insert), arena, hosts, log)
         self._lane = FedLane(arena, insert)
-        self._host: HostProcess | None = None  # of the module that plays, or will play
+        self._chosen: HostProcess | None = None  # of the module that plays, or will play
         self._attributes: AttributeValues | None = None  # that it begins with
         self.armed = ArmedModule(None, "", {})
         self._armed_host: HostProcess | None = None
-        self._failed_path: Path | None = None
         self._texts: Texts = {}
-        self._watch = HangWatch()
-        self.moved: set[int] = set()
-        self._refused = RefusedAttributes(self._place, self._bank, arena, self.moved, log)
         self._late, self._late_logged = 0.0, -AGAIN_S
-        self.error = ""
 
     # -- what plays
 
@@ -79,30 +70,14 @@ class InsertSlot:
         return self._host is None or self.plays
 
     @property
-    def model(self) -> Path | None:
-        """The file of the module that plays or loads."""
-        return self._host.model.path if self._host else None
-
-    @property
-    def assigned(self) -> Path | None:
-        """`model`, or the module that failed: what a song or an autosave stores."""
-        return self.model or self._failed_path
+    def _host(self) -> HostProcess | None:
+        return self._chosen
 
     @property
     def wanted(self) -> set[Path]:
         """The modules that play, load or are prepared here."""
         hosts = (self._lane.host, self._host, self._armed_host)
         return {host.model.path for host in hosts if host}
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the module's file; "" until it is known."""
-        return self._host.sha256 if self._host else ""
-
-    def attribute(self, number: int) -> Attribute | None:
-        """An attribute of the module, counted from 1."""
-        attributes = self._host.attributes if self._host else ()
-        return attributes[number - 1] if 1 <= number <= len(attributes) else None
 
     def status(self) -> InsertStatus | None:
         """Its part of a `Status`; None without a module."""
@@ -140,7 +115,7 @@ class InsertSlot:
         self._load(path, attributes)
 
     def _load(self, path: Path, attributes: AttributeValues | None = None) -> None:
-        self._host, self._attributes = self._hosts.get(path), attributes
+        self._chosen, self._attributes = self._hosts.get(path), attributes
         self.error, self._failed_path = "", None
 
     def _load_or_fail(self, path: Path, attributes: AttributeValues | None = None) -> None:
@@ -158,14 +133,14 @@ class InsertSlot:
 
     def unload(self) -> None:
         """Fade out and release the module."""
-        self._host, self.error, self._failed_path = None, "", None
+        self._chosen, self.error, self._failed_path = None, "", None
         self._lane.leave(FADE_S)
 
     def fail(self, error: str, path: Path | None = None) -> None:
         """A module (of the file `path`, where it is known) cannot play; one that plays goes on."""
         self.error = error
         self._log(f"{self._place}: {error}; the sound goes on without it")
-        self._host = self._lane.host if self._lane.phase is LanePhase.PLAYING else None
+        self._chosen = self._lane.host if self._lane.phase is LanePhase.PLAYING else None
         self._failed_path = None if self._host else path
 
     def set_texts(self, texts: Texts) -> None:
@@ -275,7 +250,7 @@ class InsertSlot:
         path = host.model.path
         if self._lane.host is host:
             self._lane.leave(0.0)
-        self._host = None
+        self._chosen = None
         if not host.crashed:
             self.fail(host.error, path)
         elif self._hosts.crashed_too_often(path):

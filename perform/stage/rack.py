@@ -13,6 +13,7 @@ from perform.core.params import DECKS, Table
 from perform.stage.deck import Deck
 from perform.stage.host_pool import HostPool
 from perform.stage.insert_slot import InsertSlot
+from perform.stage.model_place import ModelPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,19 @@ class Rack:
         return self.arena.table
 
     @property
+    def places(self) -> list[ModelPlace]:
+        """All decks and inserts."""
+        return [*self.decks.values(), *self.inserts.values()]
+
+    @property
     def settled(self) -> bool:
         """No deck and no insert loads a model."""
-        inserts = all(insert.settled for insert in self.inserts.values())
-        return inserts and all(deck.settled for deck in self.decks.values())
+        return all(place.settled for place in self.places)
 
     @property
     def models_in_use(self) -> set[Path]:
         """The models that decks and inserts play, load or prepare."""
-        modules = {module for insert in self.inserts.values() for module in insert.wanted}
-        return modules | {model for deck in self.decks.values() for model in deck.wanted}
+        return {model for place in self.places for model in place.wanted}
 
     def deck(self, number: int) -> Deck:
         """A deck by its number; WrongUse where there is none."""

@@ -164,12 +164,9 @@ class Show:
         moved |= {*self._glides.slots, *self._loops.slots, *self._scenes.moved}
         self._songs.examples.tick(moved)
         moved |= self._songs.examples.moved
-        for deck in self._rack.decks.values():
-            moved |= deck.moved
-            deck.moved.clear()
-        for insert in self._rack.inserts.values():
-            moved |= insert.moved
-            insert.moved.clear()
+        for place in self._rack.places:
+            moved |= place.moved
+            place.moved.clear()
         self._history.tick(now, moved)
         self._name_song_mapping()
         self._show_places()

@@ -15,12 +15,11 @@ from perform.core.params import Table
 from perform.library.sets import Set
 from perform.library.song import Song, insert_place
 from perform.stage.armed_song import ArmedSong, LeftSong
-from perform.stage.deck import Deck
 from perform.stage.deck_files import DeckFiles
 from perform.stage.examples import Examples
 from perform.stage.glides import ParameterGlides
-from perform.stage.insert_slot import InsertSlot
 from perform.stage.model_loads import ModelLoads
+from perform.stage.model_place import ModelPlace
 from perform.stage.modulation_writer import ModulationWriter
 from perform.stage.rack import Rack
 from perform.stage.setlist import PlayedSong, SetList
@@ -58,7 +57,7 @@ class Songs:
         self._began = time.monotonic()
         self._settled = False  # at the last tick
         #: the file of the model that the song names for it
-        self._found: dict[Deck | InsertSlot, Path | None] = {}
+        self._found: dict[ModelPlace, Path | None] = {}
 
     # -- opening a set
 
@@ -114,10 +113,10 @@ class Songs:
         for number, insert in self._rack.inserts.items():
             insert.set_texts(song.insert_texts(number))
 
-    def _find_song(self) -> dict[Deck | InsertSlot, FoundModel]:
+    def _find_song(self) -> dict[ModelPlace, FoundModel]:
         """The models that the song that plays names for the decks and inserts."""
         found = self._models.find(self.list.key, self.list.song)
-        places: dict[Deck | InsertSlot, FoundModel] = {
+        places: dict[ModelPlace, FoundModel] = {
             self._rack.decks[number]: model for number, model in found.decks.items()
         }
         return places | {self._rack.inserts[number]: module for number, module in found.inserts.items()}

@@ -172,10 +172,8 @@ class Stage:
         self._survive(lambda: self._hosts.keep(self._rack.models_in_use))
         for owner in self._owners():
             self._survive(owner.tick)
-        for deck in self._rack.decks.values():
-            self._survive(deck.tick)
-        for insert in self._rack.inserts.values():
-            self._survive(insert.tick)
+        for place in self._rack.places:
+            self._survive(place.tick)
         self._survive(self._overload.tick)
         settled = self._rack.settled
         self._survive(lambda: self._show.tick(settled=settled))
