@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modules import export
+from torch import nn
+
 from perform.core.files import write_atomically
-from perform.foreign import nn_contract
+from perform.foreign import consent, nn_contract
 from perform.foreign.loaded_module import LoadedModule
 from perform.foreign.module_file import wrap
 from perform.foreign.scan.archive_scan import repack
 from perform.library.cards import Card
-from perform.rave.archive import Archive
+from perform.rave.archive import Archive, read
 
 
 def no_sandbox() -> None:
@@ -42,3 +45,10 @@ def wrapped(archive: Archive, out: Path, method: str | None = None, delay: int =
         out, wrap(repack(archive), card, {"method": chosen.name, "methods": list(original.methods)})
     )
     return out
+
+
+def add_to_library(models: Path, name: str, module: nn.Module, delay: int = 0) -> None:
+    """Make a module a model of this folder, with the player's consent."""
+    archive = read(export(module, models / f"{name}.ts"))
+    wrapped(archive, models / f"{name}.safetensors", delay=delay)
+    consent.give(repack(archive), name)

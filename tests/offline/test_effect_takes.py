@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
-from module_files import no_sandbox, wrapped
+from module_files import add_to_library, no_sandbox, wrapped
 from modules import Swap, export
 
 from perform.cli import main
-from perform.foreign import consent
-from perform.foreign.scan.archive_scan import repack
 from perform.foreign.torchscript_model import TorchscriptModel
 from perform.offline import replay
 from perform.offline.transfer import Transfer, TransferOptions
@@ -45,17 +43,19 @@ def run(*args: object) -> Result:
     return done
 
 
+def write_set(text: str, folder: Path, models: Path) -> np.ndarray:
+    """Write a set with the module `swap` and a sound file; return the file's sound (n, 2)."""
+    add_to_library(models, "swap", Swap(), Swap.LATE)
+    x = 0.1 * np.random.default_rng(0).standard_normal((RATE // 2, 2)).astype(np.float32)
+    soundfile.write(folder / "sound.wav", x, RATE, subtype="FLOAT")
+    (folder / "set.toml").write_text(text.format(sound=folder / "sound.wav"))
+    return x
+
+
 def test_an_effect_module_in_its_sandbox_renders_and_replays_the_same_bits(
     tmp_path: Path, tiny_models: Path
 ) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module = export(Swap(), tmp_path / "swap.ts")
-    wrapped(read(module), tiny_models / "swap.safetensors", delay=Swap.LATE)
-    consent.give(repack(read(module)), "swap")
-    x = 0.1 * np.random.default_rng(0).standard_normal((RATE // 2, 2)).astype(np.float32)
-    soundfile.write(tmp_path / "sound.wav", x, RATE, subtype="FLOAT")
-    (tmp_path / "set.toml").write_text(SET.format(sound=tmp_path / "sound.wav"))
+    write_set(SET, tmp_path, tiny_models)
     options = ("--seconds", 0.4, "--take", tmp_path / "takes")
     take = take_index.read(Path(run("render", tmp_path / "set.toml", *options).stdout.strip()))
     rendered = soundfile.read(take.path)[0]
@@ -90,14 +90,7 @@ high = 0.0
 def test_inserts_render_into_master_and_stem_and_replay_the_same_bits(
     tmp_path: Path, tiny_models: Path
 ) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module = export(Swap(), tmp_path / "swap.ts")
-    wrapped(read(module), tiny_models / "swap.safetensors", delay=Swap.LATE)
-    consent.give(repack(read(module)), "swap")
-    x = 0.1 * np.random.default_rng(0).standard_normal((RATE // 2, 2)).astype(np.float32)
-    soundfile.write(tmp_path / "sound.wav", x, RATE, subtype="FLOAT")
-    (tmp_path / "set.toml").write_text(INSERTS.format(sound=tmp_path / "sound.wav"))
+    x = write_set(INSERTS, tmp_path, tiny_models)
     options = ("--seconds", 0.4, "--take", tmp_path / "takes", "--stems", "--float")
     take = take_index.read(Path(run("render", tmp_path / "set.toml", *options).stdout.strip()))
     rendered, stem = (soundfile.read(track_path(take.path, name))[0] for name in ("master", "deck1"))

@@ -8,17 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from module_files import wrapped
-from modules import Faulty, Swap, export
+from module_files import add_to_library
+from modules import Faulty, Swap
 from rig import Instrument, playing, until
 
 from perform.core import params
 from perform.core.params import SLOTS
-from perform.foreign import consent
-from perform.foreign.scan.archive_scan import repack
 from perform.library import sets
 from perform.offline import replay
-from perform.rave.archive import read
 from perform.recorder import take_index
 from perform.recorder.take_names import track_path
 from perform.stage.commands import Go, LoadInsert, Save, StopRecording, Undo, UnloadInsert
@@ -57,9 +54,7 @@ values = { "deck/1/source" = "walk" }
 @pytest.fixture
 def inserted(tmp_path: Path, tiny_models: Path) -> Path:
     for name, module, delay in (("swap", Swap(), Swap.LATE), ("faulty", Faulty(), 0), ("stuck", Faulty(), 0)):
-        archive = read(export(module, tmp_path / f"{name}.ts"))
-        wrapped(archive, tiny_models / f"{name}.safetensors", delay=delay)
-        consent.give(repack(archive), name)
+        add_to_library(tiny_models, name, module, delay)
     path = tmp_path / "inserted.toml"
     path.write_text(SET)
     return path
