@@ -10,7 +10,11 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 packages="libportaudio2 python3-venv"
-[ "${1:-}" = test ] && packages="$packages jackd2 libjack-jackd2-0 tmux procps"
+if [ "${1:-}" = test ]; then
+    packages="$packages jackd2 libjack-jackd2-0 tmux procps g++ groff-base"
+    # elsewhere (Ubuntu) the package installs a snap: there a browser that is installed already is used
+    grep -qs '^ID=debian$' /etc/os-release && packages="$packages chromium"
+fi
 
 python=""
 for candidate in ${PYTHON:-python3.12 python3.11 python3 python3.13 python3.14}; do

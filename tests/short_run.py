@@ -28,7 +28,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "rave/test_export.py::test_card_and_licence_are_included_and_the_model_can_be_imported": (
         *("v3", "discrete", "live"),
     ),
-    "rave/test_nn_loader.py::test_a_cpp_host_plays_it_as_python_does": (),  # compiling takes 20 s
+    "rave/test_nn_loader.py::test_a_cpp_host_plays_it_as_python_does": ("live", "v3", "prior"),
     "rave/test_graph.py::test_streams_through_the_graphs_equal_streams_through_the_modules": (
         *("live-3", "v1-3", "v3-1", "discrete-3", "noise-3", "few bands-1", "stereo-3", "v2_nopqmf-3"),
         *("resampled stereo, causal-1", "v2, newest-3", "wasserstein-1"),
