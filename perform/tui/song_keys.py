@@ -79,9 +79,7 @@ class SongKeys(BaseApp):
         wanted = 0 if song == frame.songs.now else song
         self.open_dialog(
             NameDialog(f"Copy {source} as", "", "enter adds the copy after it", TITLE),
-            lambda name: self.stage_line.ask(
-                AddSong(name, wanted), lambda _: self.show_notice(f"new song: {name}")
-            ),
+            lambda name: self.stage_line.ask(AddSong(name, wanted), lambda _: self._added(name, song + 1)),
         )
 
     def action_new_song(self) -> None:
@@ -90,9 +88,15 @@ class SongKeys(BaseApp):
         self.open_dialog(
             NameDialog("A new, empty song", "", "enter adds it; ⏎ ⏎ on it goes there", TITLE),
             lambda name: self.stage_line.ask(
-                AddSong(name, number, empty=True), lambda _: self.show_notice(f"new song: {name}")
+                AddSong(name, number, empty=True), lambda _: self._added(name, number + 1)
             ),
         )
+
+    def _added(self, name: str, song: int) -> None:
+        """Say so, and mark the song in the set list: the next one that is added comes after it."""
+        self.show_notice(f"new song: {name}")
+        if isinstance(self.screen, SetListScreen):
+            self.screen.mark_new(song)
 
     def action_song_details(self) -> None:
         """Edit notes, length, tempo, switch, fade and mapping of a song."""

@@ -91,7 +91,9 @@ GIG: dict[str, tuple[Step, Step, list[object]]] = {
             *(k for name in SONGS for k in ("songs app.new_song", f"'{name}", "ok")),
             "songs back",
         ),
-        [AddSong(name, 4, empty=True) for name in SONGS],
+        [
+            AddSong(name, after, empty=True) for after, name in enumerate(SONGS, 4)
+        ],  # each after the one before
     ),
     "a model": (
         typed("4", "o", "'gla", "enter"),

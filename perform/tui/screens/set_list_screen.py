@@ -34,6 +34,7 @@ class SetListScreen(Dialog[None]):
     def __init__(self, frame: ScreenFrame) -> None:
         super().__init__()
         self._frame = frame
+        self._new = 0  # number of a song that has been added and is not in the list yet; 0: none
         self._list = SongList("songs", frame.armed or frame.songs.now)
 
     def compose(self) -> ComposeResult:
@@ -56,7 +57,13 @@ class SetListScreen(Dialog[None]):
         if self._title(frame) != self._title(self._frame):
             self.query_one(".title", DialogText).show(self._title(frame))
         self._frame = frame
+        if 0 < self._new <= len(frame.songs.lines):
+            self._list.marked, self._new = self._new, 0
         self._list.show(frame)
+
+    def mark_new(self, song: int) -> None:
+        """Mark a song that has been added, as soon as the list has it."""
+        self._new = song
 
     @staticmethod
     def _title(frame: ScreenFrame) -> str:
