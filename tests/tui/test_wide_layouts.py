@@ -82,6 +82,18 @@ async def test_a_large_screen_is_full(tmp_path, clock, size, most):
         assert sum(line.count("▀") for line in middle) > 50, "spectrograms"
 
 
+async def test_many_events_never_take_the_place_of_the_keys(tmp_path, clock):
+    stage = three(tmp_path)
+    async with playing(stage, clock, (200, 60)) as hands:
+        await hands.until(lambda: "K keep start" in hands.text())
+        place = [line.find("K keep start") for line in hands.text().split("\n")]
+        stage.words = msgspec.structs.replace(
+            stage.words, log=tuple(f"10:00:{n:02} {'an event ' * 9}" for n in range(40))
+        )
+        await hands.until(lambda: "10:00:39" in hands.text())
+        assert [line.find("K keep start") for line in hands.text().split("\n")] == place
+
+
 async def test_the_controller_is_drawn_with_its_positions_and_what_waits(tmp_path, clock):
     async with playing(equipped(tmp_path), clock, (200, 60)) as hands:
         await hands.until(lambda: "CONTROLLER nanoKONTROL2" in hands.text())
