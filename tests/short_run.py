@@ -75,6 +75,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "live/test_cue_outputs.py::test_on_a_server_with_two_outputs": (),
     "live/test_sound.py::test_a_set_is_heard_as_it_was_recorded": (),  # test_set.py does it, too
     "core/test_platforms.py::test_types_are_right_on_other_systems": (),  # 40 s each
+    "live/test_gig.py::test_a_gig_from_nothing": ("keys",),  # tui/test_whole_gig.py plays both on a stand-in
     # -- the same promise is held by a cheaper test, or by a neighbour
     "live/test_sound.py::test_a_midi_knob_bends_the_sound": (),  # test_playing_hands.py turns knobs, too
     "live/test_deaths.py::test_the_stage_while_recording": ("with all its processes",),

@@ -39,6 +39,14 @@ class Terminal:
         for key in keys:
             self._tmux("send-keys", key)
 
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-l", text)
+
+    def click(self, column: int, row: int) -> None:
+        """Press and release the left button on a cell, from 0."""
+        for end in "Mm":
+            self.type(f"\x1b[<0;{column + 1};{row + 1}{end}")
+
     def resize(self, width: int, height: int) -> None:
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
 
