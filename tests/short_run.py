@@ -21,7 +21,6 @@ SHORT: dict[str, tuple[str, ...]] = {
     "rave/test_export.py::test_blocks_of_any_size_equal_our_stream": (
         *("v3", "discrete", "stereo"),
     ),
-    "tests/test_notebook.py::test_it_trains_shows_and_exports_a_model": (),
     "rave/test_export.py::test_block_by_block_it_equals_our_stream_to_the_last_bit": (
         *("live", "v3", "discrete", "noise", "v2_nopqmf"),
     ),

@@ -41,7 +41,8 @@ def draw_side(pens: list[LinePen], frame: ScreenFrame, width: int) -> None:
     if left < _FEWEST_EVENTS + 2:
         songs, left = height - device, 0
     events = _event_lines(frame.status.log, width - 5)
-    spare = left - 2 - _FEWEST_EVENTS  # keys stay where a hand has clicked them: events never take their place
+    # keys stay where a hand has clicked on them: events never take their place
+    spare = left - 2 - _FEWEST_EVENTS
     keys = min(len(_KEYS) // 2 + 2, spare) if spare >= _FEWEST_KEYS else 0
     rest = iter(pens)
     parts = [list(islice(rest, lines)) for lines in (songs, device, left - keys, keys)]
