@@ -6,11 +6,12 @@ its background (WCAG 2), also as the nearest of 256 colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
 from rich.color import Color, ColorSystem
+from textual import color
 from textual.theme import Theme
 
 #: hue of each deck, on a dark and on a light background; contrast to the background at least 4.5:1
@@ -71,7 +72,26 @@ def legible(theme: Theme) -> Theme:
     colours = theme.to_color_system().generate()
     grounds = (colours["background"], colours["surface"])
     foreground, primary, accent, error = (_legible(colours[name], grounds, theme.dark) for name in _TEXT)
-    return replace(theme, foreground=foreground, primary=primary, accent=accent, error=error)
+    theme = replace(theme, foreground=foreground, primary=primary, accent=accent, error=error)
+    return replace(theme, variables=theme.variables | _marked_text(theme))
+
+
+def _marked_text(theme: Theme) -> dict[str, str]:
+    """Colours of a marked line's text, in a list that has the focus and in one that does not."""
+    colours = theme.to_color_system().generate() | theme.variables
+    found = {}
+    for kind in MARKED:
+        grounds, text = marked_grounds(colours, kind), colours[f"{kind}-foreground"]
+        if not text.startswith("auto"):  # Textual's own choice of black or white can be read
+            found[f"{kind}-foreground"] = _legible(text, grounds, dark=_light(grounds[0], _TRUE) < MIDDLE)
+    return found
+
+
+def marked_grounds(colours: Mapping[str, str], kind: str) -> list[str]:
+    """What a marked line of a kind in MARKED lies on, in a dialog and on the screen."""
+    over = color.Color.parse(colours[f"{kind}-background"])
+    grounds = (color.Color.parse(colours[name]) for name in ("surface", "background"))
+    return [ground.blend(over.with_alpha(1), over.a).hex for ground in grounds]
 
 
 def inks(theme: Theme) -> dict[str, str]:
@@ -88,6 +108,11 @@ def inks(theme: Theme) -> dict[str, str]:
     text = {"ink-dim": dim} | _hues(DARK_HUES if theme.dark else LIGHT_HUES)
     text = {name: _legible(colour, grounds, theme.dark) for name, colour in text.items()}
     return text | {"ink-rail": rail, "ink-range": band}
+
+
+_TRUE = ColorSystem.TRUECOLOR
+MIDDLE = 0.18  #: luminance at which black and white stand out equally
+MARKED = ("block-cursor", "block-cursor-blurred")  #: Textual's names for a marked line
 
 
 def contrast(one: str, other: str, colours: ColorSystem = ColorSystem.TRUECOLOR) -> float:

@@ -11,6 +11,7 @@ import pytest
 from hands import playing
 from rich.color import ColorSystem
 from stand_in import FakeStage, deck, play, status
+from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
 from perform.core.arena_layout import LANE
@@ -214,6 +215,13 @@ def test_text_has_a_contrast_of_four_and_a_half(name, colours):
     for ink, colour in text.items():
         for ground in ("background", "surface"):
             assert themes.contrast(colour, shown[ground], colours) >= 4.5, (ink, ground)
+    for kind in themes.MARKED:  # a marked line of a list
+        for ground in themes.marked_grounds(shown, kind):
+            colour = shown[f"{kind}-foreground"]
+            if colour.startswith("auto"):
+                seen = Color.parse(ground)
+                colour = seen.blend(seen.get_contrast_text(1), int(colour[5:-1]) / 100).hex
+            assert themes.contrast(colour, ground, colours) >= 4.5, (kind, ground)
 
 
 async def test_the_screen_and_its_picker_use_the_legible_colours(stage, clock):
