@@ -39,13 +39,10 @@ soft, and long decays end early.""",
     "drums": """A drum kit of eight voices (kick, snare, toms, two hats, rim, clap, shaker), in patterns and
 alone. Its frames are half as long as the others', for sharp attacks. Falls short: cymbals are
 3 dB too soft, and silence is a hiss of -56 dBFS.""",
-    "weather": """Wind that howls round corners, rain, a brook, surf. Its frames are twice as long as the
-others': it changes slowly and needs little computing time. Falls short: rumble below 500 Hz is 8 to 10 dB
-too soft, and the last two latents hardly change the sound.""",
     "storm": """The sounds of weather (wind, rain, a brook, surf) as noise that stays noise, moving and
 frozen, without a buzz at the frame rate. It has two latents, and both are heard. A frame has 1024 samples.
 Falls short: drops, bubbles and whistles are narrow noise, blurred over 10 ms. Its training went on from the
-encoder and decoder of weather (10,000 steps, 1.1 h); the steps and hours below are its own.""",
+encoder and decoder of another model (10,000 steps, 1.1 h); the steps and hours below are its own.""",
     "cello": """A cello and a viola, bowed, one note at a time. Its first latent is the pitch, in tune at
 any height: play it by keys, by hand, or by a voice or an instrument at the input. Then come loudness, noise
 and timbre.

@@ -10,6 +10,7 @@ from perform.core.errors import WrongUse
 from perform.core.files import move
 from perform.core.paths import to_text
 from perform.library import card_changes, places
+from perform.library.former_voices import farewell
 
 SUFFIXES = (".safetensors", ".ts")  #: of the files that a deck or an insert can load
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
@@ -32,6 +33,8 @@ def find_model(name: str) -> Path:
         raise WrongUse("no such model file", where=name[:200], hint=hint)
     known, name = models(), to_text(name)
     if name not in known:
+        if bye := farewell(name):
+            raise WrongUse(f"no model is called {name!r}", hint=bye)
         near = difflib.get_close_matches(name, known, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else f"the models are {', '.join(known) or 'none'}"
         raise WrongUse(f"no model is called {name[:80]!r}", hint=hint)

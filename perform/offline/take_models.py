@@ -10,6 +10,7 @@ from perform.core.errors import PerformError, WrongUse
 from perform.engine.protocol import PlayableModel
 from perform.foreign.opening import open_model
 from perform.library import hashes, places
+from perform.library.former_voices import farewell
 from perform.library.hashes import sha256
 from perform.library.model_library import find_model
 from perform.offline.logged_take import LoggedTake, deck_of, lane_text
@@ -28,15 +29,18 @@ def take_models(logged: LoggedTake, swap: Mapping[int, str]) -> Callable[[int, R
             there = ", ".join(str(other) for other in sorted({deck_of(lane) for lane in logged.lanes} - {0}))
             raise WrongUse(f"deck {deck} is silent in this take", hint=f"decks that play: {there}")
     files: dict[str, Path] = {}
-    missing = []
+    missing, lost = [], set()
     for lane, streams in logged.lanes.items():
         for model in {stream.model for stream in streams} if deck_of(lane) not in swapped else ():
             if path := _find(model):
                 files[model.sha256] = path
             else:
+                lost.add(model.name)
                 missing.append(f"{model.name} (SHA-256 {model.sha256[:12]}) of {lane_text(lane)}")
     if missing:
+        byes = {bye for model in lost if (bye := farewell(model))}
         hint = "put the file into your models folder, or use another model with --swap DECK=MODEL"
+        hint = "; ".join((*sorted(byes), hint))
         raise PerformError(f"models of this take are missing: {'; '.join(sorted(set(missing)))}", hint=hint)
     opened: dict[Path, PlayableModel] = {}
 

@@ -82,7 +82,7 @@ def test_a_style_is_learnt_frame_by_frame(tmp_path: Path, monkeypatch: pytest.Mo
     assert one.saved_style == many.saved_style != b""
 
 
-@pytest.mark.parametrize("name", ["bells", "cello", "weather"])
+@pytest.mark.parametrize("name", ["bells", "cello", "storm"])
 def test_bundled_decoders_take_many_frames_per_call(name: str) -> None:
     assert CompiledModel(BUNDLED / f"{name}.safetensors").frames_per_call > 4
 

@@ -156,7 +156,7 @@ def test_only_a_complete_model_file_is_copied(tmp_path: Path) -> None:
     assert "cut short" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["weather", "bells"])
+@pytest.mark.parametrize("name", ["storm", "bells"])
 def test_a_bundled_model_is_as_loud_as_its_card_says(shared_cache: None, name: str) -> None:
     """Its loop has loud and soft parts; the card has the loudness of all of it."""
     path = find_model(name)

@@ -14,6 +14,7 @@ import pytest
 from perform.core.errors import PerformError
 from perform.core.file_lock import FileLock
 from perform.library import hashes, places
+from perform.library.former_voices import SUCCESSORS
 from perform.library.song import ModelName, Song
 from perform.library.song_files import model_file
 from perform.stage.song_models import SongModels
@@ -34,6 +35,20 @@ def test_a_model_that_was_never_played_is_found_by_its_hash(library: Path) -> No
     with pytest.raises(PerformError, match="is not here"):
         model_file(wanted)
     assert model_file(wanted, scan=True) == library / "b.safetensors" == model_file(wanted)
+
+
+def test_a_voice_that_is_no_longer_bundled_names_the_voice_of_its_kind(library: Path) -> None:
+    models, says = SongModels(), "weather is no longer bundled: the voice of its kind is storm"
+    models.find(1, Song("s", decks={"1": "weather"}))
+    assert models.missing(1) == (f"deck 1: the model 'weather' is not here; {says}",)
+    (library / "weather.safetensors").write_bytes(b"a player's own")
+    assert model_file(ModelName("weather")) == library / "weather.safetensors"
+
+
+def test_every_former_voice_has_a_bundled_successor() -> None:
+    bundled = {path.stem for path in places.bundled("models").glob("*.safetensors")}
+    for former, kind in SUCCESSORS.items():
+        assert kind in bundled and former not in bundled
 
 
 def test_each_file_is_hashed_once_until_it_changes(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from perform.rave import latent_effect
 from perform.rave.latent_effect import latent_effects, measured_latents
 from perform.rave.model_files import load
 
-BUNDLED = ("bells", "cello", "choir", "drums", "flutes", "reeds", "storm", "strings", "weather")
+BUNDLED = ("bells", "cello", "choir", "drums", "flutes", "reeds", "storm", "strings")
 
 
 @pytest.fixture

@@ -16,20 +16,16 @@ from perform.library.cards import read_card
 from perform.offline.transfer import CEILING, Transfer
 
 MODELS = Path(__file__).parents[2] / "models"
-NAMES = ("bells", "choir", "drums", "strings", "weather")
+NAMES = ("bells", "choir", "drums", "strings")
 PITCHED = ("cello", "flutes", "reeds")
 MEGABYTE = 1_000_000
-#: how well loudness is followed, where less than 0.95
-FOLLOWS = {"weather": 0.8}
-#: octaves by which the spectrum's middle may be off, where more than 0.4: too little of their noise or rumble
-COLOUR = {"drums": 0.6, "weather": 0.9}
+#: octaves by which the spectrum's middle may be off, where more than 0.4: too little of their noise
+COLOUR = {"drums": 0.6}
 #: kind, voice and whose ears, where the colour of a sound is no nearer to the voice's than it was before
 NO_NEARER = {
     ("choir", "bells", "bells"),
     ("choir", "bells", "choir"),
     ("choir", "strings", "strings"),
-    ("weather", "drums", "weather"),
-    ("weather", "strings", "weather"),
 }
 FAR = 0.5  #: octaves: what is as bright as the voice's corpus already cannot come nearer
 
@@ -124,7 +120,7 @@ def test_a_model_keeps_loudness_timing_and_timbre_of_its_kind(
     y = sent(Transfer(*ends[name], 48000, 48000), x)
     follows = np.corrcoef(envelope(x), envelope(y))[0, 1]
     print(f"{name}: loudness {follows:.3f}, middle {centroid(x):.0f} to {centroid(y):.0f} Hz")
-    assert follows >= FOLLOWS.get(name, 0.95)
+    assert follows >= 0.95
     assert abs(np.log2(centroid(y) / centroid(x))) < COLOUR.get(name, 0.4)
 
 

@@ -155,6 +155,17 @@ def test_a_missing_model_is_named_and_a_renamed_one_is_found(
     assert not (tmp_path / "y.wav").exists()
 
 
+def test_a_take_of_a_former_voice_names_the_voice_of_its_kind(
+    two: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    tiny_model(tiny_models / "Weather.safetensors").rename(tiny_models / "weather.safetensors")
+    two.write_text(two.read_text().replace('"bells"', '"weather"'))
+    take = offline(two, tmp_path / "takes")
+    (tiny_models / "weather.safetensors").unlink()
+    with pytest.raises(PerformError, match=r"weather is no longer bundled: .* storm; .*--swap"):
+        again(take, tmp_path / "x.wav")
+
+
 def test_errors_of_a_render_name_the_cause(two: Path, tmp_path: Path) -> None:
     take = offline(two, tmp_path / "takes")
     with pytest.raises(WrongUse, match="exists already"):

@@ -31,7 +31,7 @@ def test_it_renders_plays_records_and_transfers(without_torch: dict[str, str], t
     done = perform(without_torch, "render", "demo", "--seconds", "2", "-o", str(out))
     assert done.returncode == 0, done.stderr
     other = tmp_path / "other.wav"
-    done = perform(without_torch, "transfer", str(out), "-o", str(other), "--model", "weather")
+    done = perform(without_torch, "transfer", str(out), "-o", str(other), "--model", "storm")
     assert done.returncode == 0, done.stderr
     words = ("play", "demo", "--headless", "--device", "null", "--record", "--seconds", "4")
     done = perform(without_torch, *words)
