@@ -168,12 +168,13 @@ def latents(card: Card) -> str:
         *(card.latent_std, card.latent_p05, card.latent_p95),
         *(card.latent_p01, card.latent_p99, card.latent_home, card.latent_effect),
     )
+    words = card.latent_words or [""] * card.latents
     rows = [
-        f"| z{i} | {' | '.join(f'{value:.2f}' for value in row[:6])} | {row[6]:.1f} dB |"
+        f"| z{i} | {' | '.join(f'{value:.2f}' for value in row[:6])} | {row[6]:.1f} dB | {words[i]} |"
         for i, row in enumerate(zip(*columns, strict=True))
     ]
-    head = "| latent | deviation | 5 % | 95 % | 1 % | 99 % | home | moves the sound |"
-    return "\n".join([head, f"|{8 * ' --- |'}", *rows])
+    head = "| latent | deviation | 5 % | 95 % | 1 % | 99 % | home | moves the sound | as it rises |"
+    return "\n".join([head, f"|{9 * ' --- |'}", *rows])
 
 
 def main() -> None:

@@ -17,6 +17,9 @@ from perform.core.paths import to_text
 if TYPE_CHECKING:
     from perform.library.cards import Card
 
+HIDDEN = ("latent_", "delay_known", "loudness_known", "trim_earlier")
+"""What `models info` shows only with --json: the beginnings of the keys."""
+
 
 @click.group()
 def models() -> None:
@@ -161,7 +164,7 @@ def models_info(name: str, as_json: bool) -> None:
         echo_json(facts, indent=2)
         return
     for key, value in facts.items():
-        if value not in ("", 0, 0.0, []) and not key.startswith(("latent_", "delay_known", "loudness_known")):
+        if value not in ("", 0, 0.0, []) and not key.startswith(HIDDEN):
             echo(f"{key:<12} {_text(value)}")
 
 

@@ -116,6 +116,8 @@ _deck["file/wet"] = Spec(SILENCE_DB, 12, 0, "dB")
 _deck["feedback"] = Spec(0, 1, 0)  # gain of sound that comes back to its own deck; at 0 a deck never gets it
 # stereo width of a mono model: its right channel is decoded with other noise; 0: both are the same
 _deck["width"] = Spec(0, 1, 0)
+# the model is as loud as its calibration makes it, else as in songs of earlier versions
+_deck["calibrated"] = _switch
 _insert: dict[str, Spec] = {
     "wet": Spec(0, 1, 1),  # 0: the sound without the module, as late as with it; 1: only the module
     **{

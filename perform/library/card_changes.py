@@ -39,6 +39,7 @@ class CardChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """Fields of a card that are replaced; None or none: they are as in the model's file.
 
     card          : SHA-256 of the card's text: another model under the same name has another card
+    trim_earlier  : dB of the trim before a bundled model was calibrated; songs of that time keep it
     measured_with : the sounds or latents that the last calibration played, for the player
     cloud         : (frames, latents) of those sounds, sigma, for the screen's cloud of dots
     """
@@ -51,6 +52,7 @@ class CardChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     description: LongText | None = None
     tags: list[Annotated[str, Meta(max_length=100)]] | None = None
     loudness_lufs: Annotated[float, Meta(ge=-1000, le=1000)] | None = None
+    trim_earlier: Annotated[float, Meta(ge=-1000, le=1000)] | None = None
     warm_up: Annotated[int, Meta(ge=0, le=32)] | None = None
     latent_mean: list[float] = []
     latent_std: list[float] = []
@@ -89,6 +91,8 @@ def read(path: Path, card: str, latents: int) -> dict[str, object]:
         changes = _decoded(file)
         if changes is None or changes.card != _digest(card):
             continue
+        if changes.loudness_lufs is not None:
+            found.pop("trim_earlier", None)  # the player's own calibration counts in every song
         for name in CardChanges.__struct_fields__[1:]:
             value = getattr(changes, name)
             if name in FIGURES and len(value) != latents:

@@ -62,6 +62,7 @@ class Card(msgspec.Struct, frozen=True):
     #: number of frames after a reset in which the decoder chirps: they are decoded and not heard
     warm_up: Annotated[int, Meta(ge=0, le=MOST_WARM_UP)] = 0
     loudness_lufs: float | None = None  #: of the same sound, integrated, as a deck plays it; None: unknown
+    trim_earlier: float | None = None  #: dB of its trim in earlier versions; None: as now
     #: samples of `delay` to the middle of the latents' frame; None: unknown
     delay_encode: Annotated[int, Meta(ge=-(1 << 23), le=1 << 23)] | None = None
     latent_p01: list[float] = []  #: none: not measured
@@ -236,8 +237,13 @@ def knob_ranges(card: Card, *, home: bool) -> list[tuple[float, float]]:
     return ranges
 
 
-def trim_db(card: Card) -> float:
-    """Return the gain that brings a model to the common loudness, dB; 0 if its loudness is not known."""
+def trim_db(card: Card, *, calibrated: bool = True) -> float:
+    """Return the gain that brings a model to the common loudness, dB; 0 if its loudness is not known.
+
+    calibrated : False: the gain that songs of earlier versions have
+    """
+    if card.trim_earlier is not None and not calibrated:
+        return card.trim_earlier
     if card.loudness_lufs is not None:
         wanted, limit = LOUDNESS_LUFS - card.loudness_lufs, CALIBRATED_LIMIT_DB
     elif card.loudness_known and card.loudness_db >= LOWEST_DB:  # earlier versions wrote softer ones

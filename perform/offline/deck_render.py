@@ -49,7 +49,8 @@ class DeckRender:
         self.assignments = Assignments(model, _raise, wait=True)
         row = self._row
         row[LANE["live"]] = row[LANE["gate"]] = 1
-        row[LANE["trim"]] = trim_db(model.card)
+        calibrated = bool(arena.table[params.slot(f"deck/{deck}/calibrated")])
+        row[LANE["trim"]] = trim_db(model.card, calibrated=calibrated)
         if seed is not None:
             slot = params.slot(f"deck/{deck}/seed")
             arena.table[slot] = (arena.table[slot] + seed) % 2**31

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from perform.core.arena import Arena
 from perform.core.arena_layout import NEXT
 from perform.core.attributes import Texts
-from perform.core.params import SLOTS, AttributeValues
+from perform.core.params import SLOTS
 from perform.stage.deck_lane import DeckLane
 from perform.stage.host_pool import HostPool
 from perform.stage.lane_pair import LanePair
@@ -21,16 +22,14 @@ from perform.stage.model_host import HostProcess
 class PendingModel:
     """A model that will play: its host process, and its lane once it has one.
 
-    fade       : seconds of its fade-in
-    attributes : its attribute values from its first frame on; None: those in the parameter table
-    home       : the deck's `home` from then on; None: as in the table
+    fade   : seconds of its fade-in
+    values : slot -> value of the deck's parameters from its first frame on; the others are as in the table
     """
 
     host: HostProcess
     fade: float
     lane: DeckLane | None = None
-    attributes: AttributeValues | None = None
-    home: float | None = None
+    values: Mapping[int, float] = field(default_factory=dict)
 
     def release_lane(self) -> None:
         """Stop rendering ahead and free the lane."""

@@ -6,7 +6,7 @@ mixer: the old one fades out, the new one fades in. `armed_model` prepares the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from perform.core import params
@@ -15,7 +15,7 @@ from perform.core.arena_layout import DECK_METER, EMPTY, FAILED, LIVE, LOADING, 
 from perform.core.attributes import Texts
 from perform.core.errors import PerformError
 from perform.core.messages.host_messages import DeckAssignment
-from perform.core.params import ATTRIBUTES, AttributeValues
+from perform.core.params import ATTRIBUTES
 from perform.library.cards import Card, corpus_range, knob_ranges
 from perform.library.model_library import find_model
 from perform.stage.armed_model import ArmedModel, ArmedState, PendingModel
@@ -29,6 +29,18 @@ from perform.stage.voice_limit import VoiceLimit
 
 LOAD_FADE_S = 0.1  #: fade between two models when a player loads one
 UNLOAD_S = 0.03  #: fade-out of a model that is unloaded
+
+
+def first_values(deck: int) -> dict[int, float]:
+    """Slot -> value of the parameters with which another model begins on a deck: what belongs to the model.
+
+    Its attributes have their defaults, bias 0 is at its home, and it is as loud as its calibration makes it.
+    """
+    first, switches = params.attribute_slots(deck).start, ("home", "calibrated")
+    attributes = enumerate(params.default_attributes()[:ATTRIBUTES], first)
+    return {slot: float(value) for slot, value in attributes} | {
+        params.slot(f"deck/{deck}/{name}"): 1.0 for name in switches
+    }
 
 
 class Deck(ModelPlace):
@@ -99,23 +111,17 @@ class Deck(ModelPlace):
     def load(self, model: str) -> None:
         """Load a model by name or path; WrongUse where there is none.
 
-        Another model begins with its default attributes and at its home, and so does one that had failed.
+        Another model begins with `first_values`, and so does one that had failed.
         """
         path = find_model(model)
         playing = self._playing and self._playing.host
         same = playing and playing.model.path == path
-        self.load_file(
-            path,
-            attributes=None if same else params.default_attributes(),
-            home=None if same else 1.0,
-        )
+        self.load_file(path, None if same else first_values(self.deck))
 
-    def load_file(
-        self, path: Path, *, attributes: AttributeValues | None = None, home: float | None = None
-    ) -> None:
-        """Load a model file; attributes, home: the values it begins with, else those in the table."""
+    def load_file(self, path: Path, values: Mapping[int, float] | None = None) -> None:
+        """Load a model file; values: slot -> value it begins with, the others are as in the table."""
         self._hosts.forget_crashes(path)
-        self._load(path, LOAD_FADE_S, attributes, home)
+        self._load(path, LOAD_FADE_S, values)
 
     def play_again(self, path: Path, fade: float) -> None:
         """Load the model that played here before, with the values in the table."""
@@ -131,18 +137,12 @@ class Deck(ModelPlace):
         self._playing = None
         self._set_state(EMPTY)
 
-    def _load(
-        self,
-        path: Path,
-        fade: float,
-        attributes: AttributeValues | None = None,
-        home: float | None = None,
-    ) -> None:
+    def _load(self, path: Path, fade: float, values: Mapping[int, float] | None = None) -> None:
         host = self._hosts.get(path)
         self._cancel_pending()
         if self._playing:
             self._playing.hold(still=False)
-        self._pending = PendingModel(host, fade, attributes=attributes, home=home)
+        self._pending = PendingModel(host, fade, values=values or {})
         self.error, self._failed_path = "", None
         if not self._playing:
             self._set_state(LOADING)
@@ -204,6 +204,8 @@ class Deck(ModelPlace):
         self.set_texts(armed.texts)
         if self.keeps_model:
             self.set_file(armed.file)
+            if self._playing:
+                self._playing.follow_table()
             self.prepare(None)
             return
         pending, path, error, file = armed.take(), armed.path, armed.error, armed.file
@@ -233,6 +235,7 @@ class Deck(ModelPlace):
             else:
                 self._watch.check(self._playing)
                 self._voices.check(self._playing.host.model.card)
+                self._playing.follow_table()
                 if self._at_home != self.at_home:
                     self._set_knobs(self._playing.host.model.card)
         if self._pending:
@@ -260,13 +263,8 @@ class Deck(ModelPlace):
             pending.lane = None
 
     def _write_values(self, pending: PendingModel) -> None:
-        """Write the new model's attributes and home into the table; what plays keeps its present values."""
-        table, first = self._arena.table, self._bank.start
-        wanted: dict[int, float] = {}
-        if pending.attributes is not None:
-            wanted |= {first + i: float(pending.attributes[i]) for i in range(ATTRIBUTES)}
-        if pending.home is not None:
-            wanted[self._home] = pending.home
+        """Write the values that the new model begins with; what plays keeps its present ones."""
+        table, wanted = self._arena.table, pending.values
         if any(table[slot] != value for slot, value in wanted.items()):
             with self._arena.batch():
                 if self._playing:
@@ -309,19 +307,13 @@ class Deck(ModelPlace):
         if self._playing:
             self._playing.hold(still=False)
         elif host.crashed and not self._hosts.crashed_too_often(path):
-            self._load_or_fail(path, pending.fade, pending.attributes, pending.home)
+            self._load_or_fail(path, pending.fade, pending.values)
             return
         self.fail(host.error, path)
 
-    def _load_or_fail(
-        self,
-        path: Path,
-        fade: float,
-        attributes: AttributeValues | None = None,
-        home: float | None = None,
-    ) -> None:
+    def _load_or_fail(self, path: Path, fade: float, values: Mapping[int, float] | None = None) -> None:
         try:
-            self._load(path, fade, attributes, home)
+            self._load(path, fade, values)
         except PerformError as error:  # the file is gone
             self.fail(str(error), path)
 

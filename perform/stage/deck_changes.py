@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from perform.core import params
@@ -10,7 +10,7 @@ from perform.core.arena_layout import LIVE
 from perform.core.spec import SILENCE_DB
 from perform.stage.command_table import CommandTable
 from perform.stage.commands import Answer, Load, Unload, UseFile, UseMatrix
-from perform.stage.deck import Deck
+from perform.stage.deck import Deck, first_values
 from perform.stage.deck_files import Kind
 from perform.stage.set_parts import SetParts
 
@@ -52,14 +52,13 @@ class DeckChanges:
         self._rack.decks[number].moved |= {*slots}
 
     def _change_model(self, number: int, change: Callable[[Deck], None], *, on_cue: bool = False) -> None:
-        """Load or unload a model; undo loads the one before, with its attribute values and home.
+        """Load or unload a model; undo loads the one before, with the values that belong to it.
 
         on_cue : it enters on cue, with its fader down
         """
         deck = self._rack.deck(number)
-        before, attributes = deck.model, self._rack.table[params.attribute_slots(number)].copy()
-        table = self._rack.table
-        home = float(table[params.slot(f"deck/{number}/home")])
+        before, table, first = deck.model, self._rack.table, first_values(number)
+        values = {slot: float(table[slot]) for slot in first}
         fader = float(table[params.slot(f"deck/{number}/gain")])
         cue = float(table[params.slot(f"deck/{number}/cue")])
         change(deck)
@@ -67,18 +66,16 @@ class DeckChanges:
         if on_cue:
             self._set_cue(number, ON_CUE)
 
-        def load(
-            path: Path | None, attributes: params.AttributeValues, strip: tuple[float, float], home: float
-        ) -> None:
-            deck.load_file(path, attributes=attributes, home=home) if path else deck.unload()
+        def load(path: Path | None, values: Mapping[int, float], strip: tuple[float, float]) -> None:
+            deck.load_file(path, values) if path else deck.unload()
             if on_cue:
                 self._set_cue(number, strip)
 
         if before != after:
             self._history.add(
                 f"deck {number}: {after.stem if after else 'unloaded'}",
-                lambda: load(before, attributes, (fader, cue), home),
-                lambda: load(after, params.default_attributes(), ON_CUE, 1.0),
+                lambda: load(before, values, (fader, cue)),
+                lambda: load(after, first, ON_CUE),
             )
 
     def _choose(self, number: int, kind: Kind, name: str) -> None:

@@ -13,8 +13,9 @@ import time
 from enum import Enum, auto
 
 from perform.core.arena import Arena
-from perform.core.arena_layout import HELD, LANE, LANE_METER, NOW
+from perform.core.arena_layout import HELD, LANE, LANE_METER, NEXT, NOW
 from perform.core.attributes import Texts
+from perform.core.params import SLOTS
 from perform.library.cards import trim_db
 from perform.stage.model_host import HostProcess
 
@@ -71,10 +72,19 @@ class DeckLane:
         """
         self.host = host
         self._row[LANE["mode"]], self._row[LANE["file"]] = mode, file
-        self._row[LANE["trim"]] = trim_db(host.model.card)
+        self._set_trim()
         self._meters[:] = 0.0
         self._enter_phase(LanePhase.FILLING)
         host.play(self.index, self.deck, texts)
+
+    def _set_trim(self) -> None:
+        """Follow `deck/N/calibrated`, in the values that its voice reads."""
+        assert self.host
+        table = self._arena.next if self.mode == NEXT else self._arena.table
+        calibrated = bool(table[SLOTS[f"deck/{self.deck}/calibrated"]])
+        trim = trim_db(self.host.model.card, calibrated=calibrated)
+        if trim != self._row[LANE["trim"]]:
+            self._row[LANE["trim"]] = trim
 
     def set_texts(self, texts: Texts) -> None:
         """[any phase] Replace the texts of its voice's attributes."""
@@ -100,10 +110,16 @@ class DeckLane:
         if self.phase is LanePhase.PLAYING:
             self._row[LANE["mode"]] = HELD if still else NOW
 
+    def follow_table(self) -> None:
+        """[PLAYING] Take what the deck's values change about it outside its voice."""
+        if self.mode == NOW:
+            self._set_trim()
+
     def enter(self, fade: float) -> None:
         """[FILLING] Open the gate over `fade` seconds."""
         row = self._row
         row[LANE["live"]], row[LANE["gate"]], row[LANE["fade"]], row[LANE["mode"]] = 1, 1, fade, NOW
+        self._set_trim()
         self._enter_phase(LanePhase.PLAYING)
 
     def leave(self, fade: float) -> None:

@@ -38,6 +38,9 @@ class FedLane(DeckLane):
         self.fill(host, NOW, texts, 0)
         self._row[LANE["gate"]], self._row[LANE["live"]] = 0, 1
 
+    def _set_trim(self) -> None:
+        """An effect is as loud as its input."""
+
     @property
     def full(self) -> bool:
         """The module has had sound for as long as its delay: the mixer can begin to play it."""

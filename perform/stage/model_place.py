@@ -8,7 +8,6 @@ from pathlib import Path
 
 from perform.core.arena import Arena
 from perform.core.attributes import Attribute, Texts
-from perform.core.params import AttributeValues
 from perform.stage.hang_watch import HangWatch
 from perform.stage.host_pool import HostPool
 from perform.stage.model_host import HostProcess
@@ -70,8 +69,8 @@ class ModelPlace(ABC):
         """The models that play, load or are prepared here."""
 
     @abstractmethod
-    def load_file(self, path: Path, *, attributes: AttributeValues | None = None) -> None:
-        """Load a model file; attributes: the values it begins with, else those in the table."""
+    def load_file(self, path: Path) -> None:
+        """Load a model file, which begins with the values in the table."""
 
     @abstractmethod
     def fail(self, error: str, path: Path | None = None) -> None:

@@ -32,6 +32,7 @@ decks.1 = "choir"
 [songs.values]
 "deck/1/source" = "input"
 "deck/1/temperature" = 0
+"deck/1/calibrated" = "on"
 "input/gate" = -90
 """
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from perform.library.cards import change_card
 from perform.offline.render import render
 
 SET = """
@@ -36,3 +37,16 @@ def test_the_loops_of_a_song_play(tmp_path: Path) -> None:
         )
         assert np.sqrt((loud**2).mean()) > 0.1
         assert np.abs(quiet).max() < 0.01
+
+
+def test_a_song_of_an_earlier_version_keeps_the_level_of_a_calibrated_model(
+    tiny_models: Path, tmp_path: Path
+) -> None:
+    change_card(tiny_models / "bells.safetensors", {"loudness_lufs": -3.0, "trim_earlier": -28.0})
+    peaks = []
+    for name, value in (("earlier", ""), ("new", 'values."deck/1/calibrated" = "on"\n')):
+        (tmp_path / f"{name}.toml").write_text(SET.split("[[songs.loops]]", maxsplit=1)[0] + value)
+        out = tmp_path / f"{name}.wav"
+        render(str(tmp_path / f"{name}.toml"), out, 0.5, seed=1, rate=48000, on_progress=lambda seconds: None)
+        peaks.append(np.abs(soundfile.read(out)[0][12000:]).max())
+    assert 20 * np.log10(peaks[1] / peaks[0]) == pytest.approx(12.0, abs=0.1)
