@@ -121,7 +121,9 @@ def train(
         what = " and ".join(missing)
         log(f"without {what} there are fewer pictures: {sys.executable} -m pip install {' '.join(missing)}")
     run = loop.snapshot if only_snapshot else loop.train
-    with ProgressBar(f"training {plan.title}", plan.steps + plan.adversarial, "steps") as on_progress:
+    with ProgressBar(
+        f"training {plan.title}", plan.steps + plan.phase_2_after(plan.steps), "steps"
+    ) as on_progress:
         card = run(plan, TrainingBar(_status, on_progress, plan.folder / "training.log")).card
     if not card:  # another process of this training writes the file
         return

@@ -209,7 +209,7 @@ def _run(trainer: Trainer, listener: ProgressListener, pictures: TensorboardLog 
             if due:
                 listener.log(verdict(trainer.history))
             if due and trainer.plateau:
-                if plan.auto and plan.adversarial:
+                if plan.auto and plan.phase_2_after(trainer.step):
                     trainer.begin_phase_2_now()
                     listener.log(f"phase 1 has reached a plateau at step {trainer.step}: phase 2 begins")
                 elif not plateau_reported:

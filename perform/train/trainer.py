@@ -29,7 +29,7 @@ from perform.train.finishing import reconstruct
 from perform.train.health import Measurement, failure, improvement, reached_plateau
 from perform.train.initial_model import initial_model
 from perform.train.losses import audio_distance
-from perform.train.plan import TrainingPlan
+from perform.train.plan import PHASE_2_STEPS, TrainingPlan
 from perform.train.processes import TrainingProcesses, default_precision
 from perform.train.trained_network import TrainedNetwork
 from perform.train.training_state import BATCH, LOSS, fixed_options, restore, state_of
@@ -92,7 +92,14 @@ class Trainer:
     @property
     def total(self) -> int:
         """The number of steps of both phases."""
-        return self.phase_1_steps + self.plan.adversarial
+        return self.phase_1_steps + self.phase_2_steps
+
+    @property
+    def phase_2_steps(self) -> int:
+        """The number of steps of phase 2."""
+        if self.ended_early or self.discriminators is not None:  # it has begun
+            return PHASE_2_STEPS if self.plan.adversarial is None else self.plan.adversarial
+        return self.plan.phase_2_after(self.phase_1_steps)
 
     def advance(self, batch: TrainingBatch) -> Tensor:
         """Do one step and return its loss."""
@@ -202,7 +209,7 @@ class Trainer:
     @property
     def _adversarial_rate(self) -> float:
         """The learning rate of phase 2. It falls as in phase 1, which keeps noise out of the final model."""
-        done = (self.step - self.phase_1_steps) / self.plan.adversarial
+        done = (self.step - self.phase_1_steps) / self.phase_2_steps
         return self.plan.adversarial_rate * learning_rate(done) * self.rate_scale
 
     def _distance_and_level(self, model: RAVE) -> tuple[float, float]:

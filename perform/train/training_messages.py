@@ -8,6 +8,7 @@ import platform
 import torch
 
 from perform.train.finishing import FinishedModel
+from perform.train.plan import PHASE_2_PAYS
 from perform.train.processes import TrainingProcesses
 from perform.train.progress import Progress
 from perform.train.trainer import Trainer
@@ -32,7 +33,9 @@ def opening(trainer: Trainer) -> str:
     """Return the line with which a training begins."""
     plan, world = trainer.plan, trainer.world
     processes = f"{world.size} processes, " if world.size > 1 else ""
-    phases = f"{trainer.phase_1_steps} steps of phase 1, {plan.adversarial} of phase 2"
+    phases = f"{trainer.phase_1_steps} steps of phase 1, {trainer.phase_2_steps or 'none'} of phase 2"
+    if not (trainer.phase_2_steps or plan.adversarial == 0):
+        phases += f" (it pays after {PHASE_2_PAYS} steps or more)"
     size = f"{plan.batch * world.size} crops of {trainer.crop / plan.config.sample_rate:.2f} s per step"
     saving = f"a checkpoint every {plan.checkpoint:g} minutes"
     return f"training on {processes}{world.device}: {phases}, {size}; {saving}"
@@ -41,8 +44,8 @@ def opening(trainer: Trainer) -> str:
 def plateau(trainer: Trainer) -> str:
     """Return the line about a plateau of phase 1, and what to do there."""
     what = f"phase 1 has reached a plateau at step {trainer.step}: more steps will gain little"
-    if trainer.plan.adversarial:
-        return f"{what}; Ctrl-C, then --resume --auto begins phase 2 at once"
+    if trainer.plan.phase_2_after(trainer.step):
+        return f"{what}; Ctrl-C, then --resume --steps {trainer.step} begins phase 2 at once"
     return f"{what}; Ctrl-C, then --snapshot writes the model"
 
 

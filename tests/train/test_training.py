@@ -19,6 +19,7 @@ from perform.rave.config import PRESETS, Config
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
 from perform.train import checkpoint, loop
+from perform.train import plan as planning
 from perform.train.autoencoder import Autoencoder, default_crop
 from perform.train.batches import TrainingBatch
 from perform.train.corpus import Corpus, quantise, write
@@ -342,8 +343,9 @@ def test_the_discriminator_weight_scales_their_losses(
 
 
 def test_auto_begins_phase_2_at_the_plateau_of_phase_1(
-    corpus_folder: Path, tmp_path: Path, tiny: Config
+    corpus_folder: Path, tmp_path: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(planning, "PHASE_2_PAYS", 11)
     listener = RecordingListener()
     here = plan(corpus_folder, tmp_path / "m.safetensors", tiny, steps=500, adversarial=2, evaluate_every=1)
     train(replace(here, rate=1e-12, auto=True), listener)
@@ -352,6 +354,30 @@ def test_auto_begins_phase_2_at_the_plateau_of_phase_1(
     assert (listener.steps[-1].step, listener.steps[-1].steps, listener.steps[-1].phase) == (13, 13, 2)
     healthy = torch.load(here.folder / checkpoint.HEALTHY, weights_only=True)["state"]
     assert (healthy["turn"], healthy["moved"]) == (11, True), "a failure in phase 2 goes back to phase 2"
+    train(replace(here, adversarial=3, resume=True), listener)
+    assert listener.steps[-1].step == 14, "phase 2 goes on, also where it would not begin"
+
+
+def test_phase_2_is_left_out_where_it_makes_a_model_worse(
+    corpus_folder: Path, tmp_path: Path, tiny: Config
+) -> None:
+    output, listener = tmp_path / "m.safetensors", RecordingListener()
+    still = plan(
+        corpus_folder, output, tiny, steps=12, adversarial=2, evaluate_every=1, rate=1e-12, auto=True
+    )
+    train(still, listener)
+    assert {(progress.steps, progress.phase) for progress in listener.steps} == {(12, 1)}
+    assert any("12 steps of phase 1, none of phase 2 (it pays after 50000" in line for line in listener.lines)
+    begun = "phase 1 has reached a plateau at step 11: more steps will gain little; Ctrl-C, then --snapshot"
+    assert any(line.startswith(begun) for line in listener.lines)
+
+
+def test_the_steps_of_phase_2_follow_from_those_of_phase_1() -> None:
+    default = TrainingPlan((Path("x"),), Path("y"))
+    assert [default.phase_2_after(steps) for steps in (10_000, 49_999, 50_000)] == [0, 0, 5_000]
+    assert [replace(default, adversarial=n).phase_2_after(10) for n in (0, 7)] == [0, 7]
+    automatic = replace(default, adversarial=7, auto=True)
+    assert [automatic.phase_2_after(steps) for steps in (10_000, 50_000)] == [0, 7]
 
 
 def measurement(distance: float, level_db: float = 0.0, phase: int = 1) -> Measurement:
