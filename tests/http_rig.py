@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class FileServer(ThreadingHTTPServer):
     """Serves `data` under any path. `fault`: what it does wrong; `asked`: the ranges that were asked for.
 
+    `linked`: the tag that a redirect states for the file it leads to; "" for none.
+
     `paths`: of what was asked for.
     """
 
@@ -19,7 +21,7 @@ class FileServer(ThreadingHTTPServer):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.data, self.fault, self.tag = data, "", '"one"'
+        self.data, self.fault, self.tag, self.linked = data, "", '"one"', ""
         self.asked: list[str] = []
         self.paths: list[str] = []
 
@@ -46,6 +48,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "redirect" and "moved" not in self.path:
             self.send_response(302)
             self.send_header("Location", "/moved/model.safetensors")
+            if server.linked:
+                self.send_header("X-Linked-ETag", server.linked)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return

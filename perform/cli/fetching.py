@@ -48,6 +48,7 @@ def search(text: str, as_json: bool) -> None:
     import msgspec
 
     from perform.library import download, model_library
+    from perform.library.model_download import learnt_sha256
 
     own = model_library.models()
     found = [
@@ -59,6 +60,7 @@ def search(text: str, as_json: bool) -> None:
         rows = [
             msgspec.to_builtins(model)
             | {"in_library": model.name in own, "in_cache": download.begun(model.local_copy)}
+            | {"sha256": model.sha256 or learnt_sha256(model)}
             for model in found
         ]
         echo_json(rows, indent=2)
@@ -129,17 +131,15 @@ def fetch(
 
 
 def _download(model: CatalogueModel) -> None:
-    from perform.library import download
+    from perform.library.model_download import download_model
 
     with ProgressBar("downloading", (model.size or MIB) / MIB, "MiB") as on_progress:
-        download.fetch(
-            model.url,
-            model.local_copy,
-            sha256=model.sha256,
-            on_progress=lambda done, total: on_progress(
-                done / MIB, total=(total or model.size or done) / MIB
-            ),
+        note = download_model(
+            model,
+            lambda done, total: on_progress(done / MIB, total=(total or model.size or done) / MIB),
         )
+    if note:
+        warn(note)
 
 
 def _agree(model: CatalogueModel, yes: bool) -> None:

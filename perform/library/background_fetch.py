@@ -15,6 +15,7 @@ from perform.library import download
 from perform.library.catalogue import CatalogueModel
 from perform.library.download import Unreachable
 from perform.library.idle_import import Process, import_model
+from perform.library.model_download import download_model
 
 _LONGEST = 500  # characters of an error
 
@@ -42,13 +43,14 @@ class BackgroundFetch:
     state       : changed by a thread; `done` and `total` are bytes, total 0 if unknown
     error       : why it failed, in one line
     question    : what the player consents to by `agree`
+    note        : what the player should know about the file that was downloaded, in one line
     """
 
     def __init__(self, model: CatalogueModel) -> None:
         self.model, self.name = model, model.name
         self.state = FetchState.STOPPED
         self.done, self.total = download.begun(model.local_copy), model.size
-        self.error = self.question = ""
+        self.error = self.question = self.note = ""
         self._consents = self._cancelled = False
         self._is_refused = False  # the import has refused the downloaded file
         self._process: Process | None = None
@@ -105,7 +107,7 @@ class BackgroundFetch:
         path = self.model.local_copy
         if not self._is_refused and download.is_whole(path, self.model.sha256):  # and not imported yet
             return
-        download.fetch(self.model.url, path, sha256=self.model.sha256, on_progress=self._progress)
+        self.note = download_model(self.model, self._progress)
         self._is_refused = False
 
     def _progress(self, done: int, total: int) -> None:
@@ -166,7 +168,7 @@ class BackgroundFetches:
             if not fetch.runs and self._told.get(name) is not fetch.state:
                 self._told[name] = fetch.state
                 return {
-                    FetchState.DONE: f"{name} is in your library: o loads it",
+                    FetchState.DONE: fetch.note or f"{name} is in your library: o loads it",
                     FetchState.ASKING: f"{name} needs your consent: o, then tab",
                     FetchState.OFFLINE: f"▲ {name}: offline ({fetch.error}): o, then tab tries again",
                     FetchState.FAILED: f"▲ {name}: {fetch.error}",

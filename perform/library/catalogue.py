@@ -140,7 +140,7 @@ def _contents(address: str, log: Callable[[str], None]) -> bytes:
     copy = places.cache() / "catalogues" / f"{download.file_name(address)}.json"
     try:
         download.fetch(address, copy, limit=LIMIT)
-    except download.Unreachable as error:
+    except (download.Unreachable, download.WrongContent) as error:
         if not copy.exists():
             raise
         log(f"{error}: the copy of the last time is used")

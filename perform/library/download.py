@@ -81,14 +81,17 @@ def fetch(
     *,
     sha256: str = "",
     limit: int = LARGEST,
+    is_wanted: Callable[[bytes], bool] = lambda head: True,
     on_progress: Progress = lambda done, total: None,
-) -> None:
-    """Download a file to `out`. What is there already of an earlier try is kept, if the server still has it.
+) -> str:
+    """Download a file to `out`; return its SHA-256.
 
-    A download that stops leaves `out` as it was, and its part beside it for the next try.
+    A download that stops leaves `out` as it was, and its part beside it. The next try goes on from there, if
+    the server still has that file.
 
-    sha256 : of the whole file; "": not known
-    limit  : bytes, above which the download is refused
+    sha256    : of the whole file; "": not known. A server may state it too
+    limit     : bytes, above which the download is refused
+    is_wanted : whether the file may be the right one by its first bytes
     Unreachable: no answer, or it stopped. WrongContent: not the file, too large, or another SHA-256.
     WrongUse: not an address.
     """
@@ -96,24 +99,31 @@ def fetch(
     import urllib.error
     import urllib.request
 
+    from perform.library.redirects import RedirectHandler, stated_sha256
+
     part, about = _parts(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     begin = begun(out)
     headers = {"User-Agent": f"perform/{__version__}", "Accept-Encoding": "identity"}
     if begin:
         headers |= {"Range": f"bytes={begin}-", "If-Range": _tag(about)}
+    redirects = RedirectHandler()
     try:
-        with urllib.request.urlopen(
+        with urllib.request.build_opener(redirects).open(
             urllib.request.Request(uri(address), headers=headers), timeout=PATIENCE_S
         ) as reply:
             begin = begin if reply.status == 206 and begin else 0
             total = begin + _length(reply)
+            first = reply.read(CHUNK)
             _refuse(reply, address, total, limit)
+            if not begin:
+                _refuse_content(first, address, is_wanted)
+            stated = redirects.sha256 or stated_sha256(reply.headers, reply.url)
             _write(
                 about,
                 json.dumps({"tag": reply.headers.get("ETag") or reply.headers.get("Last-Modified") or ""}),
             )
-            done = _receive(reply, part, begin, total, limit, on_progress)
+            done = _receive(reply, first, part, begin, total, limit, on_progress)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # the part is longer than the file: begin anew
             part.unlink(missing_ok=True)
@@ -125,9 +135,12 @@ def fetch(
     if total > begin and done < total:
         hint = f"try again{_kept(out)}"
         raise Unreachable(f"the server sent {done} of {total} bytes", where=address, hint=hint)
-    _check(part, sha256, address)
+    found = _digest(part)
+    _check(part, found, sha256, "the catalogue", address)
+    _check(part, found, stated, "the server", address)
     part.replace(out)
     about.unlink(missing_ok=True)
+    return found
 
 
 def _kept(out: Path) -> str:
@@ -144,26 +157,49 @@ def _parts(out: Path) -> tuple[Path, Path]:
 def _refuse(reply: HTTPResponse, address: str, total: int, limit: int) -> None:
     """Refuse a page in place of the file, and what is too large."""
     if reply.headers.get_content_type() == "text/html":
-        hint = "the address leads to a page: look for the file's own address there"
-        raise WrongContent("the server sent a web page, not a file", where=address, hint=hint)
+        raise _web_page(address)
     if total > limit:
         raise WrongContent(f"too large ({total / 2**20:.0f} MiB, the limit is {limit >> 20})", where=address)
 
 
+def _refuse_content(head: bytes, address: str, is_wanted: Callable[[bytes], bool]) -> None:
+    """Refuse what is not the file by its first bytes, whatever the server calls it."""
+    start = head[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        raise _web_page(address)
+    if not is_wanted(head):
+        hint = "open the address in a browser: it should download a .ts or .safetensors file"
+        raise WrongContent(
+            f"the server sent no model; it begins with {head[:12]!r}", where=address, hint=hint
+        )
+
+
+def _web_page(address: str) -> WrongContent:
+    hint = "the address leads to a page: look for the file's own address there"
+    return WrongContent("the server sent a web page, not a file", where=address, hint=hint)
+
+
 def _receive(
-    reply: HTTPResponse, part: Path, begin: int, total: int, limit: int, on_progress: Progress
+    reply: HTTPResponse,
+    chunk: bytes,
+    part: Path,
+    begin: int,
+    total: int,
+    limit: int,
+    on_progress: Progress,
 ) -> int:
-    """Append to the part; return the bytes that are there."""
+    """Append to the part, `chunk` first; return the bytes that are there."""
     done = begin
     with part.open("r+b" if begin else "wb") as file:
         file.seek(begin)
         file.truncate()
-        while chunk := reply.read(CHUNK):
+        while chunk:
             done += len(chunk)
             if done > limit:
                 raise WrongContent(f"too large (over {limit >> 20} MiB)", where=reply.url)
             file.write(chunk)
             on_progress(done, total if total > begin else 0)
+            chunk = reply.read(CHUNK)
         file.flush()
         os.fsync(file.fileno())
     return done
@@ -175,14 +211,13 @@ def _length(reply: HTTPResponse) -> int:
     return 0
 
 
-def _check(part: Path, sha256: str, address: str) -> None:
-    if not sha256:
-        return
-    found = _digest(part)
-    if found != sha256:
+def _check(part: Path, found: str, sha256: str, whose: str, address: str) -> None:
+    """Refuse a file whose SHA-256 is not the stated one. whose: who states it; sha256: "" for none."""
+    if sha256 and found != sha256:
         part.unlink()
-        what = f"the file is another one than the catalogue says (SHA-256 {found[:12]}…, not {sha256[:12]}…)"
-        raise WrongContent(what, where=address, hint="ask the maker of the catalogue; nothing was kept")
+        what = f"the file is another one than {whose} says (SHA-256 {found[:12]}…, not {sha256[:12]}…)"
+        hint = "try again" if whose == "the server" else "ask the maker of the catalogue"
+        raise WrongContent(what, where=address, hint=f"{hint}; nothing was kept")
 
 
 def _digest(path: Path) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from http.client import HTTPMessage
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,18 @@ from tiny import tiny_model
 
 from perform.cli import main
 from perform.core.errors import WrongUse
-from perform.library import catalogue, download, licences, model_library, places, player_config
+from perform.library import (
+    catalogue,
+    download,
+    licences,
+    model_download,
+    model_library,
+    places,
+    player_config,
+)
 from perform.library.cards import read_card
 from perform.library.download import Unreachable, WrongContent, fetch
+from perform.library.redirects import stated_sha256
 
 DATA = bytes(range(256)) * 4000
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -89,6 +99,80 @@ def test_what_is_not_the_file_is_refused(
     with pytest.raises(kind, match=says):
         fetch(server.address, out)
     assert out.read_bytes() == b"old"
+
+
+PAGE = b"\xef\xbb\xbf \n<!DOCTYPE html><html><body>Sign in to this network</body></html>"
+
+
+@pytest.mark.parametrize(("data", "says"), [(PAGE, "a web page"), (b'{"error": "gone"}', "sent no model")])
+def test_a_page_and_what_is_no_model_are_refused_by_their_first_bytes(
+    server: FileServer, out: Path, data: bytes, says: str
+) -> None:
+    """Whatever the server calls them. What an earlier try downloaded, and the whole file, stay."""
+    server.fault = "cut"
+    with pytest.raises(Unreachable):
+        fetch(server.address, out)
+    begun = download.begun(out)
+    whole, server.data, server.tag, server.fault = server.data, data, '"page"', ""
+    with pytest.raises(WrongContent, match=says):
+        fetch(server.address, out, is_wanted=model_download.begins_as_model)
+    assert not out.exists() and download.begun(out) == begun > 0
+    server.data, server.tag = whole, '"one"'
+    fetch(server.address, out)
+    assert out.read_bytes() == whole and server.asked[-1] == f"bytes={begun}-"
+
+
+def test_a_page_never_replaces_the_copy_of_a_catalogue() -> None:
+    listed = {"format": catalogue.FORMAT, "models": [{"name": "x", "url": "http://h/x.ts", "licence": "CC0"}]}
+    with serving(json.dumps(listed).encode()) as server:
+        assert "x" in catalogue.known([server.address], print)
+        server.data, told = PAGE, []
+        assert "x" in catalogue.known([server.address], told.append)
+    assert "web page" in told[0] and "the copy of the last time is used" in told[0]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_hash_that_a_redirect_states_is_checked(server: FileServer, out: Path, right: bool) -> None:
+    """As Hugging Face states it for large files."""
+    server.fault, server.linked = "redirect", f'"{SHA if right else "0" * 64}"'
+    if right:
+        assert fetch(server.address, out) == SHA
+        return
+    with pytest.raises(WrongContent, match="another one than the server says"):
+        fetch(server.address, out)
+    assert not list(out.parent.glob("*.ts*part")) and not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "address", "stated"),
+    [
+        ({"X-Linked-ETag": f'"{SHA}"', "ETag": '"short"'}, "http://h/", SHA),
+        ({"ETag": f'"{SHA}"'}, "https://huggingface.co/a/resolve/main/b.ts", SHA),
+        ({"ETag": f'"{SHA}"'}, "https://cdn.example/b.ts", ""),
+        ({"ETag": '"6f1ed002ab5595859014ebf0951522d9"'}, "https://huggingface.co/a/small.json", ""),
+    ],
+)
+def test_only_a_tag_that_is_a_hash_is_one(headers: dict[str, str], address: str, stated: str) -> None:
+    message = HTTPMessage()
+    for name, value in headers.items():
+        message[name] = value
+    assert stated_sha256(message, address) == stated
+
+
+def test_the_hash_of_a_file_is_learnt_and_a_changed_file_is_named(shop: FileServer, tmp_path: Path) -> None:
+    """A catalogue need not publish it."""
+    listing = tmp_path / "shop.json"
+    listing.write_text(listing.read_text().replace(hashlib.sha256(shop.data).hexdigest(), ""))
+    assert json.loads(verb("search", "bowls", "--json").stdout)[0]["sha256"] == ""
+    first = verb("fetch", "bowls", "--yes")
+    assert first.exit_code == 0 and "replaced" not in first.stderr
+    learnt = json.loads(verb("search", "bowls", "--json").stdout)[0]["sha256"]
+    assert learnt == hashlib.sha256(shop.data).hexdigest()
+    assert "replaced" not in verb("fetch", "bowls", "--replace").stderr
+    shop.data, shop.tag = tiny_model(tmp_path / "n.safetensors", seed=9).read_bytes(), '"two"'
+    again = verb("fetch", "bowls", "--replace")
+    assert again.exit_code == 0, again.stderr
+    assert "bowls: not the file that you fetched before: its makers have replaced it" in again.stderr
 
 
 def test_a_wrong_hash_and_what_is_too_large_are_refused(server: FileServer, out: Path) -> None:
@@ -162,12 +246,12 @@ def test_an_address_is_fetched_too(shop: FileServer) -> None:
 
 def test_what_cannot_be_imported_is_kept_and_the_error_says_where(shop: FileServer) -> None:
     """No second download is needed, and none is made."""
-    whole, shop.data = shop.data, b"not a model"
+    whole, shop.data = shop.data, b"PK\x03\x04not a model"
     done = verb("fetch", shop.address, "--yes")
     assert done.exit_code == 2
     assert "model" not in model_library.models()
     (kept,) = (places.cache() / "downloads").iterdir()
-    assert kept.read_bytes() == b"not a model"
+    assert kept.read_bytes() == shop.data
     assert f"the download is kept: `perform models import {kept} --name model`" in done.stderr
     kept.write_bytes(whole)
     asked = len(shop.asked)

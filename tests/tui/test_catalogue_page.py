@@ -99,7 +99,7 @@ async def test_a_model_is_agreed_to_downloaded_resumed_imported_and_loaded(stage
 
 async def test_enter_stops_a_download_and_goes_on_with_it(stage, clock, server):  # type: ignore[no-untyped-def]
     licences.agree(LICENCE)
-    server.data, server.fault = bytes(8 << 20), "slow"
+    server.data, server.fault = b"PK\x03\x04".ljust(8 << 20, b"\0"), "slow"
     async with playing(stage, clock) as hands:
         await open_page(hands)
         await hands.press("enter")
