@@ -61,6 +61,14 @@ and breath. Its first latent is the pitch, in tune at any height. Then come loud
 Falls short: a chord at the input gives one of its notes; below G3 it has heard nothing. Its recordings are
 the samples of a soundfont; breath and the changes of brightness and body are simulated."""
     + SOUNDFONT,
+    "kit": """A drum kit: kicks, snares, toms, hats, cymbals, cowbell, wood and snaps, in patterns and alone,
+softly to hard. It is a pitched model with frames of half the length, for attacks: the pitch tunes the drum,
+`noise` goes from the skin to the wires and the metal. Its recordings are those of Sonic Pi (CC0).
+Falls short: strokes of two pieces at once become one sound, and metal is filtered noise without tones.""",
+    "tabla": """The two drums of a tabla: strokes that ring, bend or click. A pitched model with frames of
+half the length, for attacks: its first latent is the pitch, in tune at any height, then come loudness, noise
+and timbre. Its recordings are those of Sonic Pi (CC0).
+Falls short: both drums struck at once become one sound; there are 26 recordings of one player.""",
 }
 
 

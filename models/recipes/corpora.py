@@ -10,13 +10,15 @@ import numpy as np
 from bells import bells
 from choir import choir
 from drums import drums
+from kit import kit
 from melodic import cello, flutes, reeds
 from strings import strings
+from tabla import tabla
 from tuning import RATE, Rng, Samples
 from weather import weather
 
 CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
-    make.__name__: make for make in (bells, choir, strings, drums, weather, cello, reeds, flutes)
+    make.__name__: make for make in (bells, choir, strings, drums, weather, cello, reeds, flutes, kit, tabla)
 }
 CORPORA["storm"] = weather
 """Each function synthesises a number of seconds of mono sound at RATE."""
