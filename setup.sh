@@ -12,8 +12,9 @@ fail() { say "$*"; exit 1; }
 packages="libportaudio2 python3-venv"
 if [ "${1:-}" = test ]; then
     packages="$packages jackd2 libjack-jackd2-0 tmux procps g++ groff-base"
-    # elsewhere (Ubuntu) the package installs a snap: there a browser that is installed already is used
-    grep -qs '^ID=debian$' /etc/os-release && packages="$packages chromium"
+    # elsewhere (Ubuntu) chromium is a snap: there a browser that is installed already is used. zsh and fish are two
+    # more shells to complete words in; their tests are skipped where they are missing
+    grep -qs '^ID=debian$' /etc/os-release && packages="$packages chromium zsh fish"
 fi
 
 python=""

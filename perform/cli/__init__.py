@@ -25,6 +25,7 @@ from perform.cli import (
     playing,
     rendering,
     serving,
+    shells,
     takes,
     training,
     transferring,
@@ -136,3 +137,4 @@ for _verb in (
 ):
     models.models.add_command(_verb)
 loudness_options(main, hidden=False)
+shells.use()

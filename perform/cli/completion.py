@@ -57,12 +57,21 @@ def mappings() -> Iterable[str]:
 
 
 def audio_devices() -> Iterable[str]:
-    """Return the names of all audio devices, and `null`."""
+    """Return the names of all audio outputs, and `null`."""
     from perform.audio import device
 
     with contextlib.suppress(PerformError):
         return ["null", *(str(found) for found in device.devices(device.portaudio()))]
     return ["null"]
+
+
+def audio_inputs() -> Iterable[str]:
+    """Return the names of all audio inputs, and `default`."""
+    from perform.audio import device
+
+    with contextlib.suppress(PerformError):
+        return ["default", *(str(found) for found in device.inputs(device.portaudio()))]
+    return ["default"]
 
 
 def midi_ports() -> Iterable[str]:
@@ -77,3 +86,32 @@ def config_keys() -> Iterable[str]:
     from perform.library import player_config
 
     return player_config.keys()
+
+
+def themes() -> Iterable[str]:
+    """Return the names of the screen's themes."""
+    from perform.tui.themes import names
+
+    return names()
+
+
+def config_values(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the values of the config key that the line has: its choices, or the names of what is there."""
+    from perform.library import player_config
+
+    key = ctx.params.get("key") or ""
+    if key == "recording.takes":
+        return [CompletionItem(incomplete, type="dir")]
+    finder = _OF_CONFIG.get(key, lambda: player_config.choices(key))
+    return completes(finder, files=key == "models.catalogues")(ctx, param, incomplete)
+
+
+_OF_CONFIG: dict[str, Callable[[], Iterable[str]]] = {
+    "sound.device": audio_devices,
+    "sound.input": audio_inputs,
+    "sound.cue": audio_devices,
+    "midi.ports": midi_ports,
+    "midi.clock": midi_ports,
+    "models.gpu": models,
+    "screen.theme": themes,
+}

@@ -13,7 +13,7 @@ from perform.cli.output import echo, echo_json, json_option
 
 @click.command()
 @click.argument("key", default="", shell_complete=completes(completion.config_keys, files=False))
-@click.argument("value", nargs=-1)
+@click.argument("value", nargs=-1, shell_complete=completion.config_values)
 @click.option("--unset", is_flag=True, help="Remove KEY: `perform` uses its default again.")
 @json_option
 def config(key: str, value: tuple[str, ...], unset: bool, as_json: bool) -> None:

@@ -29,7 +29,7 @@ def _sound_options(verb: _F) -> _F:
         ),
         click.option(
             "--input",
-            shell_complete=completes(completion.audio_devices, files=False),
+            shell_complete=completes(completion.audio_inputs, files=False),
             metavar="D",
             help="Audio input for decks and takes: part of its name, its number, or default.",
         ),

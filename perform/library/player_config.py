@@ -123,6 +123,15 @@ def keys() -> dict[str, Any]:
     }
 
 
+def choices(key: str) -> tuple[str, ...]:
+    """Return the only values that a key can have; () if it has others, or there is no such key."""
+    kind = keys().get(key)
+    if kind is bool:
+        return "true", "false"
+    literal = next((it for it in (kind, *get_args(kind)) if get_origin(it) is Literal), None)
+    return get_args(literal)
+
+
 def values(config: PlayerConfig) -> dict[str, Any]:
     """Return all values by their keys."""
     plain = msgspec.to_builtins(config)
@@ -157,6 +166,8 @@ def change(key: str, words: tuple[str, ...]) -> PlayerConfig:
 def _value(key: str, words: tuple[str, ...]) -> Any:
     kind = keys()[key]
     several = kind == tuple[str, ...]
+    if kind is bool:
+        words = tuple({"on": "true", "off": "false"}.get(word, word) for word in words)
     if not several and len(words) > 1:
         raise WrongUse(f"{key} takes one value", hint=f"put it in quotes: '{' '.join(words)}'")
     try:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from rich.color import Color, ColorSystem
 from textual import color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 #: hue of each deck, on a dark and on a light background; contrast to the background at least 4.5:1
 DARK_HUES = ("#5aa7f0", "#ffa348", "#3fc9a8", "#e080b8", "#d2c24a", "#a394f5", "#6fd06a", "#e88a62")
@@ -61,6 +61,11 @@ THEMES = (
         variables={"ink-dim": "#c8d0d8", "ink-rail": "#7a8693", "ink-range": "#c8d0d8"} | _hues(BRIGHT_HUES),
     ),
 )
+
+
+def names() -> list[str]:
+    """The names of all themes, with those of Textual."""
+    return [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
 
 
 def legible(theme: Theme) -> Theme:
