@@ -239,7 +239,7 @@ def slot(address: str) -> int:
             f"no parameter is called {address!r}",
             hint=f"did you mean {', '.join(near)}?"
             if near
-            else "`perform docs parameters` lists all of them",
+            else "`perform docs parameters` and the pages that it names list all of them",
         ) from None
 
 
