@@ -11,31 +11,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import soundfile
 import torch
+from frame_costs import frame_costs
 from torch import Tensor
-from voice_figures import VoiceFigures, followed_share, frame_costs, measured_figures
 
 from perform.library.cards import read_card
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
+from perform.train.voice_checks import checks, dbfs
+from perform.train.voice_figures import followed_share, measured_figures
 
 MODELS = Path(__file__).parents[1]
 LONGEST_S = 60.0
 UNSEEN_SEED = 99
-LEAST_PITCH, NEAR_GRID, LEAST_EFFECT_DB, NEAR_HOME_DB, LEAST_NOISE_DBFS = 0.95, 0.05, 2.0, 6.0, -50.0
-
-
-class Check(NamedTuple):
-    """One figure with its limit."""
-
-    name: str
-    value: str
-    wanted: str
-    fits: bool
 
 
 def main() -> None:
@@ -69,47 +60,6 @@ def sound(path: Path, model: RAVE) -> Tensor:
     return _whole(x.mean(axis=1), model)
 
 
-def checks(model: RAVE, found: VoiceFigures) -> list[Check]:
-    """The figures that a voice must reach to be bundled: pitched, or of noises."""
-    pitched = model.config.bottleneck == "pitched"
-    result = [
-        Check(
-            "share on the frame rate",
-            f"{found.grid_out:.1%}",
-            f"{found.grid_in:.1%} +- 5",
-            abs(found.grid_out - found.grid_in) <= NEAR_GRID,
-        ),
-        Check(
-            "the same, frozen",
-            f"{found.grid_frozen:.1%}",
-            f"{found.grid_in:.1%}, at most + 5",
-            found.grid_frozen <= found.grid_in + NEAR_GRID,
-        ),
-        Check(
-            "effect of the latents, dB",
-            str(found.effects),
-            f">= {LEAST_EFFECT_DB:g} each",
-            min(found.effects) >= LEAST_EFFECT_DB,
-        ),
-        Check(
-            "hand at bias 0, above the loop",
-            f"{found.home_db:.1f} dB",
-            f"+- {NEAR_HOME_DB:g}",
-            abs(found.home_db) <= NEAR_HOME_DB,
-        ),
-        Check(
-            "noise branch",
-            _dbfs(found.noise_dbfs),
-            f">= {LEAST_NOISE_DBFS:g}",
-            found.noise_dbfs is not None and found.noise_dbfs >= LEAST_NOISE_DBFS,
-        ),
-    ]
-    if pitched:
-        share = found.pitch
-        result.insert(0, Check("pitch within 50 cents", f"{share:.1%}", ">= 95 %", share >= LEAST_PITCH))
-    return result
-
-
 def table(paths: Sequence[Path]) -> str:
     """Markdown with the figures of these models, named as their recipes, each for its own kind of sound."""
     from corpora import recorded
@@ -119,7 +69,9 @@ def table(paths: Sequence[Path]) -> str:
     for path, milliseconds in zip(paths, costs, strict=True):
         model = load(path)
         own = recorded(path.stem, LONGEST_S, np.random.default_rng([UNSEEN_SEED, 0]))
-        found = measured_figures(model, _whole(own, model), read_card(path))
+        card = read_card(path)
+        known = {"latent_home": card.latent_home, "latent_effect": card.latent_effect}
+        found = measured_figures(model, _whole(own, model), known)
         followed = followed_share(model, _whole(melody, model))
         share = milliseconds / (1000 * model.ratio / model.config.sample_rate)
         pitched = model.config.bottleneck == "pitched"
@@ -132,7 +84,7 @@ def table(paths: Sequence[Path]) -> str:
                 *(f"{value:.0%}" for value in (found.grid_in, found.grid_out, found.grid_frozen)),
                 ", ".join(f"{value:.1f}" for value in found.effects),
                 f"{found.home_db:+.1f} dB",
-                _dbfs(found.noise_dbfs),
+                dbfs(found.noise_dbfs),
                 f"{found.log_mel_db:.1f} dB",
                 f"{milliseconds:.2f} ms, {share:.1%}",
                 "yes" if accepted else "no",
@@ -148,10 +100,6 @@ def table(paths: Sequence[Path]) -> str:
 def _whole(x: np.ndarray, model: RAVE) -> Tensor:
     """Samples (n,) as (1, 1, whole frames)."""
     return torch.from_numpy(x[: len(x) // model.ratio * model.ratio].astype(np.float32))[None, None]
-
-
-def _dbfs(value: float | None) -> str:
-    return "none" if value is None else f"{value:.1f} dBFS"
 
 
 if __name__ == "__main__":

@@ -165,7 +165,8 @@ def models_info(name: str, as_json: bool) -> None:
         return
     for key, value in facts.items():
         if value not in ("", 0, 0.0, []) and not key.startswith(HIDDEN):
-            echo(f"{key:<12} {_text(value)}")
+            for line in value if key == "checks" else [_text(value)]:
+                echo(f"{key:<12} {line}")
 
 
 @models.command("measure")

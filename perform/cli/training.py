@@ -127,7 +127,7 @@ def train(
         card = run(plan, TrainingBar(_status, on_progress, plan.folder / "training.log")).card
     if not card:  # another process of this training writes the file
         return
-    keys = ("distance", "distance_untrained", "distance_kept", "latents", "steps")
+    keys = ("distance", "distance_untrained", "distance_kept", "latents", "steps", "checks")
     figures = {key: card[key] for key in keys}
     log(
         "distance on held-out sound {distance:.2f} (untrained {distance_untrained:.2f}), with only the "

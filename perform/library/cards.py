@@ -71,6 +71,8 @@ class Card(msgspec.Struct, frozen=True):
     latent_home: list[float] = []
     latent_effect: list[float] = []  #: dB that each latent moves the sound, see `perform.core.latent_moves`
     latent_words: list[Annotated[str, Meta(max_length=40)]] = []  #: how it changes as the latent rises
+    #: what the voice can do on sound that it has not learnt, and where it falls short, a line each
+    checks: list[Annotated[str, Meta(max_length=400)]] = []
     #: names of the latents, such as `pitch`; none: they have no known meaning
     labels: list[Annotated[str, Meta(max_length=40)]] = []
 

@@ -54,14 +54,14 @@ MORE = (
     *("delay_encode", "delay_known", "loudness_known"),
     *("hours", "hardware", "distance_spectral", "distance_kept", "delay_measured", "prior"),
     *("latent_p01", "latent_p99", "latent_effect", "latent_words", "latent_home", "labels"),
-    *("loudness_lufs", "warm_up", "author", "source", "attribution", "tags"),
+    *("loudness_lufs", "warm_up", "author", "source", "attribution", "tags", "checks"),
 )
 """Further keys a card may have: the encoder's part of the delay; whether delay and loudness are known; hours
 and hardware of the training; the distance after phase 1, and at the end through the kept latents alone; the
 delay measured with an impulse; a text about the prior; range and effect of each latent and a word for it, see
 `perform.rave.latent_effect`; a lively moment of the corpus, see `perform.rave.latent_home`; the names of the
 latents; loudness by EBU R 128; the first frames, which are not heard; who made the model, its page, whom to
-name, and words to find it by."""
+name, and words to find it by; what the voice can do on sound that it has not learnt."""
 
 
 class Weights:

@@ -15,6 +15,7 @@ training_state.py checkpoint.py         what a checkpoint contains; checkpoint f
 health.py                               when phase 1 has reached a plateau, and when a training has failed
 processes.py                            one process, or several that torchrun started
 loop.py finishing.py                    from the first step to the model file
+voice_checks.py voice_figures.py        what the voice can do, on sound that it has not learnt
 training_messages.py                    the lines and the progress that a training reports
 training_report.py tensorboard_log.py   curves, spectrograms and sounds
 prior_trainer.py prior_choices.py       training of a prior

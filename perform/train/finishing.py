@@ -20,6 +20,7 @@ from perform.rave.model import RAVE
 from perform.rave.model_files import save
 from perform.train.corpus import Corpus
 from perform.train.losses import audio_distance
+from perform.train.voice_checks import held_out_checks
 
 LOOP_S = 20.0
 """Length of the loop in the model file, seconds."""
@@ -75,6 +76,7 @@ def finish(
     }
     model.card, model.gesture = card, gesture
     card |= measured_latents(model, z)
+    card["checks"] = [str(check) for check in held_out_checks(model, corpus, card)]
     save(output, model, card, gesture)
     return FinishedModel(model, list(zip(inputs[:4], outputs[:4], strict=True)))
 

@@ -171,7 +171,8 @@ def conclude(trainer: Trainer, listener: ProgressListener) -> FinishedModel:
         details["distance_spectral"] = round(spectral[-1], 3)
     plan.output.parent.mkdir(parents=True, exist_ok=True)
     finished = finish(model, trainer.corpus, plan.output, trainer.held_out.cpu(), details)
-    listener.log(training_messages.delay(finished))
+    for line in (training_messages.delay(finished), *training_messages.checks(finished)):
+        listener.log(line)
     listener.log(write_report(plan.folder / "report.html", trainer.history, finished))
     return finished
 

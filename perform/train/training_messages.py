@@ -12,6 +12,7 @@ from perform.train.plan import PHASE_2_PAYS
 from perform.train.processes import TrainingProcesses
 from perform.train.progress import Progress
 from perform.train.trainer import Trainer
+from perform.train.voice_checks import SHORTEST_S
 
 
 def current_progress(trainer: Trainer, loss: float, speed: float) -> Progress:
@@ -55,6 +56,14 @@ def delay(finished: FinishedModel) -> str:
     ms, measured = 1000 / model.config.sample_rate, model.card["delay_measured"]
     found = "no response" if measured is None else f"{measured * ms:.1f} ms measured"
     return f"delay {model.delay * ms:.1f} ms computed from the layers, {found} with an impulse"
+
+
+def checks(finished: FinishedModel) -> list[str]:
+    """Return the lines about what a finished voice can do, and where it falls short."""
+    found: list[str] = finished.model.card["checks"]
+    if not found:
+        return [f"the held-out sound is shorter than {SHORTEST_S:g} seconds: too little to judge the voice"]
+    return ["on sound that it has not learnt:", *(f"  {line}" for line in found)]
 
 
 def hardware(world: TrainingProcesses) -> str:

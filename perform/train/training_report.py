@@ -70,6 +70,7 @@ def _table(card: dict[str, Any]) -> str:
     rows = [(key, card[key]) for key in CARD_ROWS if key in card]
     rows += [("distance on held-out sound", f"{distance}, {better}")]
     rows += [("... with only the kept latents", card["distance_kept"])]
+    rows += [("on held-out sound", line) for line in card["checks"]]
     cells = "".join(f"<tr><td>{html.escape(str(a))}<td>{html.escape(str(b))}" for a, b in rows)
     return f"<table>{cells}</table>"
 

@@ -7,6 +7,7 @@ import sys
 import time
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
     return home, finished(start(home / "sounds", home / "killed.safetensors", "--resume"))
 
 
-def test_the_trained_model_is_better_than_an_untrained_one(trained: tuple[Path, dict[str, float]]) -> None:
+def test_the_trained_model_is_better_than_an_untrained_one(trained: tuple[Path, dict[str, Any]]) -> None:
     home, told = trained
     assert told["path"] == str(home / "killed.safetensors")
     assert told["distance"] < 0.5 * told["distance_untrained"]
@@ -102,6 +103,17 @@ def test_the_trained_model_is_better_than_an_untrained_one(trained: tuple[Path, 
     measured = [line.partition("  ")[2] for line in history if "distance" in line and "  step " in line]
     assert measured[-1].startswith("step 84, ")
     assert any("worth going on" in line for line in measured)
+    shown = subprocess.run(
+        [sys.executable, "-m", "perform", "models", "info", home / "killed.safetensors"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in ("buzz at the frame rate", "each latent moves the sound by", "a new deck against its loop"):
+        line = next(line for line in told["checks"] if name in line)
+        assert line.startswith(("good: ", "falls short: "))
+        assert any(line in logged for logged in history)
+        assert line in shown
 
 
 def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(

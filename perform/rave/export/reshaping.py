@@ -91,7 +91,7 @@ def _resized(name: str, model: RAVE, latents: int) -> list[Any] | None:
 
 def _with_card(model: RAVE, values: dict[str, Any]) -> RAVE:
     """Bring the card of a changed model up to date; a value of None removes its key."""
-    values = {**model.shape, **values}
+    values = {**model.shape, "checks": None, **values}
     known = {name: values.get(name, value) for name, value in model.card.items()}
     model.card = {name: value for name, value in known.items() if value is not None}
     return model

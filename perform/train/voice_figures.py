@@ -1,19 +1,16 @@
-"""Measures a voice: pitch, buzz at the frame rate, effect of its latents, levels, noise, spectrum, cost."""
+"""Measures a voice: pitch, buzz at the frame rate, effect of its latents, levels, noise, spectrum."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from perform.engine.compiled_model import CompiledModel
-from perform.library.cards import Card
 from perform.rave.fundamental import Fundamental
 from perform.rave.latent_effect import measured_latents
 from perform.rave.model import RAVE
@@ -23,7 +20,6 @@ WIDTH_HZ = 4.5  # on either side of a multiple of the frame rate
 FROZEN = 48  # loud moments that are held: a note lies on the grid or not, so few of them say little
 WINDOW, SETTLING = 16384, 8192  # samples of each that are measured, after some that are left out
 LOUDEST_PART = 4  # a frame is loud if it is in the loudest quarter
-COST_ROUNDS, COST_FRAMES = 20, 30
 
 
 @dataclass(frozen=True)
@@ -49,15 +45,12 @@ class VoiceFigures:
 
 
 @torch.inference_mode()
-def measured_figures(model: RAVE, x: Tensor, known: Card | None = None) -> VoiceFigures:
-    """Measure a model with a loop on a sound (1, 1, whole frames). [slow]
+def measured_figures(model: RAVE, x: Tensor, known: Mapping[str, Any] | None = None) -> VoiceFigures:
+    """Measure a model with a loop on a sound (1, channels, whole frames). [slow]
 
-    known : its card, if home and effects of the latents have been measured before
+    known : `latent_home` and `latent_effect`, if they have been measured before
     """
-    if known:
-        latents = {"latent_home": known.latent_home, "latent_effect": known.latent_effect}
-    else:
-        latents = measured_latents(model)
+    latents: Mapping[str, Any] = known or measured_latents(model)
     z, _ = model.encode(x, model.encoder_state(1))
     y = decoded(model, z)
     loop = model.gesture.T[None]
@@ -77,7 +70,7 @@ def measured_figures(model: RAVE, x: Tensor, known: Card | None = None) -> Voice
 
 @torch.inference_mode()
 def followed_share(model: RAVE, x: Tensor) -> float:
-    """Share of the pitched frames of a melody (1, 1, whole frames) that the model follows."""
+    """Share of the pitched frames of a melody (1, channels, whole frames) that the model follows."""
     z, _ = model.encode(x, model.encoder_state(1))
     return pitch_share(model, x, decoded(model, z))
 
@@ -93,7 +86,7 @@ def decoded(model: RAVE, z: Tensor, *, silent: bool = False) -> Tensor:
 def pitch_share(model: RAVE, x: Tensor, y: Tensor) -> float:
     """Share of the input's pitched frames that the output follows, at the best delay up to four frames."""
     layer = Fundamental(model.config.sample_rate, model.ratio)
-    (a, _), (b, _) = (layer(one, layer.init_state(1)) for one in (x, y))
+    (a, _), (b, _) = (layer(one.mean(1, keepdim=True), layer.init_state(1)) for one in (x, y))
     best = 0.0
     for late in range(5):
         before, after = a[0, :, : a.shape[2] - late], b[0, :, late:]
@@ -121,7 +114,7 @@ def frozen_grid(model: RAVE, x: Tensor, z: Tensor) -> float:
 
     The moments are spread over the loudest quarter of the sound, so they have many pitches and colours.
     """
-    power = x.reshape(z.shape[2], -1).square().mean(1)
+    power = x.square().mean(1).reshape(z.shape[2], -1).mean(1)
     loud = torch.argsort(power, descending=True)[: z.shape[2] // LOUDEST_PART]
     moments = loud[torch.linspace(0, len(loud) - 1, FROZEN).long()]
     frames = (WINDOW + SETTLING) // model.ratio
@@ -133,7 +126,7 @@ def frozen_grid(model: RAVE, x: Tensor, z: Tensor) -> float:
 
 
 def log_mel_db(x: Tensor, y: Tensor, model: RAVE) -> float:
-    """Mean difference of 64 mel bands of two sounds (1, 1, n), down to -80 dBFS.
+    """Mean difference of 64 mel bands of two sounds (1, channels, n), down to -80 dBFS.
 
     The powers are averaged over eight frames, 0.12 s: else two noises of one colour would differ by 6 dB.
     """
@@ -141,7 +134,7 @@ def log_mel_db(x: Tensor, y: Tensor, model: RAVE) -> float:
     bands = mel_bands(size, model.config.sample_rate, x.device)
     levels = []
     for sound in (x, y):
-        power = torch.view_as_real(spectra(sound[:, 0], size)).square().sum(-1) @ bands  # (1, frames, MELS)
+        power = torch.view_as_real(spectra(sound.mean(1), size)).square().sum(-1) @ bands  # (1, frames, MELS)
         mean = torch.nn.functional.avg_pool1d(power.transpose(1, 2), 8, 4)
         levels.append(10 * torch.log10(mean + FLOOR**2))
     return float((levels[0] - levels[1]).abs().mean())
@@ -150,18 +143,3 @@ def log_mel_db(x: Tensor, y: Tensor, model: RAVE) -> float:
 def level_db(x: Tensor) -> float:
     """RMS in dBFS."""
     return 10 * math.log10(float(x.square().mean()) + 1e-12)
-
-
-def frame_costs(paths: Sequence[Path]) -> list[float]:
-    """Milliseconds of one frame of each model's decoder; the models take turns, so they compare fairly."""
-    models = [CompiledModel(path) for path in paths]
-    streams = [[model.stream()] for model in models]
-    least = [math.inf] * len(models)
-    for _ in range(COST_ROUNDS):
-        for i, model in enumerate(models):
-            z, noise = np.zeros((1, model.card.latents), np.float32), np.zeros((1, model.noise), np.float32)
-            started = time.perf_counter()
-            for _ in range(COST_FRAMES):
-                model.render(streams[i], z, noise)
-            least[i] = min(least[i], (time.perf_counter() - started) / COST_FRAMES)
-    return [1000 * seconds for seconds in least]
