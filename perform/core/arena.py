@@ -1,4 +1,4 @@
-"""The shared memory of a stage: one memory-mapped file that every process of the stage opens.
+"""The shared memory of a stage, which every process of the stage maps by one path.
 
 It holds the parameter table, the lane table, meters, ring buffers, histories and event logs in a fixed
 layout (`perform.core.arena_layout`). Nothing is locked: each value and each position has one writer, and
@@ -21,7 +21,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from perform.core import params
+from perform.core import params, shared_memory
 from perform.core.arena_layout import (
     ALL_LANES,
     BEAT_VALUES,
@@ -89,7 +89,7 @@ _MAGIC = 0x7065_7266_0000_0000 | zlib.crc32(_LAYOUT.encode())  # "perf" and the 
 
 
 class Arena:
-    """The mapped file. The stage creates it; every other process opens it.
+    """The mapped memory. The stage creates it; every other process opens it.
 
     values : (len(NAMES),) float64: `table`, `lanes`, phases of the modulators, then the beat line
     table  : (len(ADDRESSES),) the parameters in plain units
@@ -212,32 +212,35 @@ class Arena:
     def reserve_insert(self, insert: int) -> None:
         """[stage] Allocate the memory of an insert; PerformError if there is not enough."""
         begin = _BASE + insert * _INSERT
-        with self.path.open("r+b") as file:
-            _reserve(file.fileno(), begin, begin + _INSERT, self.path, "or play without this insert")
+        with _opened(self.path) as fd:
+            _reserve(fd, begin, begin + _INSERT, self.path, "or play without this insert")
 
     def reserve_tracks(self) -> None:
         """[stage] Allocate the memory of all tracks; PerformError if there is not enough."""
-        with self.path.open("r+b") as file:
-            _reserve(file.fileno(), _TRACKS, _SIZE, self.path, "or record without stems")
+        with _opened(self.path) as fd:
+            _reserve(fd, _TRACKS, _SIZE, self.path, "or record without stems")
 
     @classmethod
-    def create(cls, path: Path) -> Arena:
-        """[stage] Make a new arena: defaults in the table, zeros elsewhere."""
+    def create(cls, path: Path, *, posix: bool = False) -> Arena:
+        """[stage] Make a new arena: defaults in the table, zeros elsewhere.
+
+        posix : in POSIX shared memory, whose name the file holds
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        # on Windows, such a file is kept in memory as long as there is room
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_SHORT_LIVED", 0)
-        with os.fdopen(os.open(path, flags, 0o600), "r+b") as file:
-            try:
-                _reserve(file.fileno(), 0, _BASE, path, "or name another folder with PERFORM_RUNTIME")
-                file.truncate(_SIZE)
-            except (PerformError, OSError) as error:
-                path.unlink()
-                if isinstance(error, PerformError):
-                    raise
-                what = f"no space for a file of {_SIZE >> 20} MiB ({error.strerror})"
-                raise PerformError(what, where=str(path.parent)) from error
-            memory = mmap.mmap(file.fileno(), _SIZE)
+        shared_memory.remove(path)
+        fd = shared_memory.create(path, posix=posix)
+        try:
+            _reserve(fd, 0, _BASE, path, "or name another folder with PERFORM_RUNTIME")
+            os.truncate(fd, _SIZE)
+            memory = mmap.mmap(fd, _SIZE)
+        except (PerformError, OSError) as error:
+            shared_memory.remove(path)
+            if isinstance(error, PerformError):
+                raise
+            what = f"no space for {_SIZE >> 20} MiB of shared memory ({error.strerror})"
+            raise PerformError(what, where=str(path.parent)) from error
+        finally:
+            os.close(fd)
         arena = cls(memory, path)
         arena.table[:] = arena.next[:] = params.defaults()
         arena.hardware[:] = np.nan
@@ -251,19 +254,29 @@ class Arena:
     def open(cls, path: Path) -> Arena:
         """Map a running stage's arena; PerformError if another version of perform made it."""
         try:
-            with path.open("r+b") as file:
-                memory = mmap.mmap(file.fileno(), 0)
+            with _opened(path) as fd:
+                is_whole = os.fstat(fd).st_size >= _SIZE  # macOS counts whole pages
+                memory = mmap.mmap(fd, _SIZE) if is_whole else None
         except (OSError, ValueError) as error:
             raise PerformError(
                 "the stage's shared memory cannot be opened", where=str(path), hint=str(error)
             ) from error
-        if len(memory) != _SIZE or int.from_bytes(memory[:8], "little") != _MAGIC:
+        if memory is None or int.from_bytes(memory[:8], "little") != _MAGIC:
             raise PerformError(
                 "the running stage is of another version",
                 where=str(path),
                 hint="end it with `perform stop`, then start again",
             )
         return cls(memory, path)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    fd = shared_memory.open_memory(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _reserve(fd: int, start: int, end: int, path: Path, hint: str) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from perform.core import json_bytes
+from perform.core import json_bytes, shared_memory
 from perform.core.arena import Arena
 from perform.core.arena_layout import DEFAULT_BLOCK, DEFAULT_RATE, NO_DEVICE, NO_MIXER
 from perform.core.errors import PerformError, WrongUse
@@ -76,11 +76,11 @@ class Stage:
             raise WrongUse("a stage is playing already", where=str(runtime), hint=hint)
         for stale in (runtime / STAGE_FILE, *runtime.glob("*.arena"), *runtime.glob("*.retro")):
             with contextlib.suppress(OSError):  # Windows cannot delete a mapped file
-                stale.unlink(missing_ok=True)
+                shared_memory.remove(stale)
         self._errors = (runtime / "stage.log").open("ab", buffering=0)
         self._lines: deque[str] = deque(maxlen=50)
         self._events: queue.SimpleQueue[ChildEvent | Request] = queue.SimpleQueue()
-        self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena")
+        self._arena = arena = Arena.create(runtime / f"{os.getpid()}.arena", posix=shared_memory.POSIX)
         self._children = children = ChildProcesses(options, arena, self._events, self._errors)
         wants_device = options.device != NO_DEVICE
         self._mixers = Mixers(arena, children.mixer, self._log, wanted=wants_device, patient=options.patient)
@@ -300,5 +300,5 @@ class Stage:
         self._children.end()
         for path in (self._runtime / STAGE_FILE, self._arena.path, self._arena.path.with_suffix(".retro")):
             with contextlib.suppress(OSError):  # Windows cannot delete a mapped file; the next start does
-                path.unlink()
+                shared_memory.remove(path)
         self._narrator.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,8 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rig import running, until
 
 from perform.audio.mixer import Mixer
+from perform.core import shared_memory
 from perform.core.arena import Arena
 from perform.core.arena_layout import LANE, RING_FRAMES
 from perform.core.errors import PerformError
@@ -19,9 +23,12 @@ from perform.core.messages.host_messages import StartHost
 from perform.core.ring_buffers import HistoryBuffer, RingBuffer
 from perform.core.table_reader import TableReader
 from perform.recorder.recent_events import RecentEvents
+from perform.stage.client import Client
 from perform.stage.host_pool import HostPool
 from perform.stage.rack import Rack
 
+#: Linux has both kinds of memory
+NEEDS_POSIX = pytest.mark.skipif(sys.platform != "linux", reason="POSIX shared memory of Linux")
 START = StartHost("", "", 48000.0, patient=False)
 
 
@@ -86,9 +93,12 @@ def test_an_insert_takes_no_memory_until_it_is_used() -> None:
         assert megabytes() == after, "all of it has memory"
 
 
-def test_two_mappings_share_one_arena(tmp_path: Path) -> None:
-    made = Arena.create(tmp_path / "a")
+@pytest.mark.parametrize("posix", [False, pytest.param(True, marks=NEEDS_POSIX)])
+def test_two_mappings_share_one_arena(tmp_path: Path, posix: bool) -> None:
+    made = Arena.create(tmp_path / "a", posix=posix)
     seen = Arena.open(tmp_path / "a")
+    made.reserve_tracks()
+    made.reserve_insert(3)
     made.table[3] = 0.25
     made.set_meter("deck/8/z/31", 1.5)
     made.rings[15].write(ramp(0, 10))
@@ -100,6 +110,32 @@ def test_two_mappings_share_one_arena(tmp_path: Path) -> None:
     assert np.array_equal(out, ramp(0, 10))
     assert np.array_equal(seen.history.read(0, 99)[0], ramp(5, 7))
     assert made.rings[15].fill == 0
+    shared_memory.remove(tmp_path / "a")
+    assert not list(tmp_path.iterdir()) and seen.table[3] == 0.25, "what is mapped stays"
+    with pytest.raises(PerformError, match="cannot be opened"):
+        Arena.open(tmp_path / "a")
+
+
+@NEEDS_POSIX
+@pytest.mark.usefixtures("tiny_models")
+def test_a_stage_plays_in_posix_shared_memory_which_outlives_a_killed_one(runtime: Path) -> None:
+    """As on macOS. The next start removes what the killed stage left, and an ended stage leaves nothing."""
+    play = "import perform.core.shared_memory as m; m.POSIX = True; from perform.cli import main; main()"
+    words = [sys.executable, "-c", play, "play", "demo", "--headless", "--device", "null"]
+    killed = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: running(runtime), 30, "a stage")
+        arena = Client(runtime).arena
+        until(lambda: arena.meter("frames") > 0, 30, "the mixer, another process, plays")
+        (marker,) = runtime.glob("*.arena")
+        named = Path("/dev/shm") / marker.read_text().removeprefix("/")
+        assert named.stat().st_size > 1 << 20
+    finally:
+        killed.kill()
+        killed.wait()
+    assert Arena.open(marker).meter("frames") > 0, "it can be opened after the stage has died"
+    subprocess.run([*words, "--seconds", "0.5"], stderr=subprocess.DEVNULL, check=True, timeout=60)
+    assert not named.exists() and not list(runtime.glob("*.arena"))
 
 
 def test_writer_and_reader_run_side_by_side(arena: Arena) -> None:
