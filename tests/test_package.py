@@ -45,7 +45,7 @@ def test_what_is_in_wheel_and_sdist(wheel: Path, sdist: Path) -> None:
         "models/LICENSE",
         "presets/sets/demo.toml",
         "presets/sets/transfer.toml",
-        "docs/sounds/drums.ogg",
+        "docs/sounds/kit.ogg",
         "docs/quickstart.md",
     ):
         assert f"perform/bundled/{needed}" in names

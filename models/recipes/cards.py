@@ -36,9 +36,6 @@ corpus.""",
     "strings": """Plucked steel strings on nine tones in just intonation on 93.75 Hz: single notes that ring,
 arpeggios, muted runs, tremolo, occasional chords. Falls short: ringing above 4 kHz is 5 dB too
 soft, and long decays end early.""",
-    "drums": """A drum kit of eight voices (kick, snare, toms, two hats, rim, clap, shaker), in patterns and
-alone. Its frames are half as long as the others', for sharp attacks. Falls short: cymbals are
-3 dB too soft, and silence is a hiss of -56 dBFS.""",
     "storm": """The sounds of weather (wind, rain, a brook, surf) as noise that stays noise, moving and
 frozen, without a buzz at the frame rate. It has two latents, and both are heard. A frame has 1024 samples.
 Falls short: drops, bubbles and whistles are narrow noise, blurred over 10 ms. Its training went on from the

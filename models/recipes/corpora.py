@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from bells import bells
 from choir import choir
-from drums import drums
 from kit import kit
 from melodic import cello, flutes, reeds
 from strings import strings
@@ -18,7 +17,7 @@ from tuning import RATE, Rng, Samples
 from weather import weather
 
 CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
-    make.__name__: make for make in (bells, choir, strings, drums, weather, cello, reeds, flutes, kit, tabla)
+    make.__name__: make for make in (bells, choir, strings, weather, cello, reeds, flutes, kit, tabla)
 }
 CORPORA["storm"] = weather
 """Each function synthesises a number of seconds of mono sound at RATE."""

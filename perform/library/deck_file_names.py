@@ -1,6 +1,6 @@
 """Names of sound files and matrices in songs: a path, or a name in the player's folder `sounds`. [disk]
 
-The samples of the bundled voices have names too, as `drums.ogg`.
+The samples of the bundled voices have names too, as `kit.ogg`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 from perform.core.errors import WrongUse
 from perform.core.paths import to_text
 from perform.library import places
+from perform.library.former_voices import farewell
 
 
 def find_deck_file(name: str) -> Path:
@@ -21,7 +22,9 @@ def find_deck_file(name: str) -> Path:
     sample = places.bundled("docs") / "sounds" / name
     if sample.name == name and sample.is_file():
         return sample.resolve()
-    raise WrongUse("no such file", where=name[:200], hint=f"give its path, or put it into {sounds}")
+    bye = farewell(name.removesuffix(".ogg")) if name.endswith(".ogg") else ""
+    hint = f"give its path, or put it into {sounds}"
+    raise WrongUse("no such file", where=name[:200], hint=f"{bye}; {hint}" if bye else hint)
 
 
 def deck_file_name(path: Path) -> str:

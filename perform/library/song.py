@@ -85,7 +85,7 @@ class Song(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     decks    : deck -> model: its name, a path, or a `ModelName`
     inserts  : deck, or "master" -> effect module behind it, likewise
     files    : deck -> sound file of its source "file": a path, a name in the player's folder `sounds`,
-               or a bundled voice's sample, such as "drums.ogg"
+               or a bundled voice's sample, such as "kit.ogg"
     matrices : deck -> `.matrix` file from another deck's latents to its own, likewise
     values   : address -> value in plain units, or the name of a choice ("loop", "A"); for an attribute of a
                module also one of its texts, or "own" for the module default

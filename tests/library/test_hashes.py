@@ -14,6 +14,7 @@ import pytest
 from perform.core.errors import PerformError
 from perform.core.file_lock import FileLock
 from perform.library import hashes, places
+from perform.library.deck_file_names import find_deck_file
 from perform.library.former_voices import SUCCESSORS
 from perform.library.song import ModelName, Song
 from perform.library.song_files import model_file
@@ -41,6 +42,8 @@ def test_a_voice_that_is_no_longer_bundled_names_the_voice_of_its_kind(library: 
     models, says = SongModels(), "weather is no longer bundled: the voice of its kind is storm"
     models.find(1, Song("s", decks={"1": "weather"}))
     assert models.missing(1) == (f"deck 1: the model 'weather' is not here; {says}",)
+    with pytest.raises(PerformError, match=r"drums is no longer bundled: .* kit; give its path"):
+        find_deck_file("drums.ogg")
     (library / "weather.safetensors").write_bytes(b"a player's own")
     assert model_file(ModelName("weather")) == library / "weather.safetensors"
 

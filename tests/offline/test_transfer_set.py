@@ -49,7 +49,7 @@ def test_the_onsets_of_dry_and_wet_coincide(tmp_path: Path, shared_cache: None) 
         render(str(path), out, 4.0, seed=None, rate=RATE, on_progress=lambda seconds: None)
         sounds.append(soundfile.read(out)[0])
     wet, dry = sounds
-    file = soundfile.read(places.bundled("docs") / "sounds" / "drums.ogg")[0]
+    file = soundfile.read(places.bundled("docs") / "sounds" / "kit.ogg")[0]
     assert np.corrcoef(dry[8000:90000, 0], file[8000 - 75 : 90000 - 75])[0, 1] > 0.99, "75 samples late"
     assert abs(lag(dry, wet)) <= 4
 
