@@ -58,6 +58,12 @@ and breath. Its first latent is the pitch, in tune at any height. Then come loud
 Falls short: a chord at the input gives one of its notes; below G3 it has heard nothing. Its recordings are
 the samples of a soundfont; breath and the changes of brightness and body are simulated."""
     + SOUNDFONT,
+    "strike": """A grand and an electric piano, vibraphone, marimba and celesta: struck notes that ring, one
+at a time. Its first latent is the pitch, in tune at any height. Then come loudness, noise and timbre. It does
+not strike by itself: the loudness rises and falls as you move it, or as the input does.
+Falls short: a chord at the input gives one of its notes, and its partials are exact multiples of the
+pitch. Its recordings are the samples of a soundfont; the changes of brightness and body are simulated."""
+    + SOUNDFONT,
     "kit": """A drum kit: kicks, snares, toms, hats, cymbals, cowbell, wood and snaps, in patterns and alone,
 softly to hard. It is a pitched model with frames of half the length, for attacks: the pitch tunes the drum,
 `noise` goes from the skin to the wires and the metal. Its recordings are those of Sonic Pi (CC0).

@@ -50,10 +50,14 @@ class MelodicVoice:
     """Band in Hz whose level moves by -14 to 10 dB."""
     noise: tuple[float, float] = (1000.0, 7000.0)
     """Band of the noise of bow or breath in Hz."""
+    noise_db: tuple[float, float] = (-38.0, -2.0)
+    """Its level, relative to the sound's."""
     softest: float = 0.35
     """Least share of the full expression at the start or end of a note."""
     vibrato: float = 0.35
     """Semitones, at most."""
+    struck: bool = False
+    """Its notes are struck or plucked and ring: without swell, vibrato or glide."""
     gain: float = 1.7
 
 
@@ -79,6 +83,27 @@ FLUTES = MelodicVoice(
     gain=1.2,
 )
 """Flute, pan flute, recorder, ocarina, shakuhachi."""
+SINGERS = MelodicVoice(
+    (Instrument(52, 60, 84), Instrument(53, 43, 84), Instrument(54, 43, 79), Instrument(85, 43, 84)),
+    bright=1800.0,
+    body=(500.0, 1300.0),
+    noise=(1500.0, 10000.0),
+    vibrato=0.5,
+    gain=1.5,
+)
+"""Choir aahs (the women: the men are not of one pitch), voice oohs, synth voice, solo voice."""
+STRIKE = MelodicVoice(
+    (
+        *(Instrument(0, 36, 91), Instrument(4, 40, 88), Instrument(11, 53, 89)),
+        *(Instrument(12, 45, 91), Instrument(8, 60, 91)),
+    ),
+    bright=1500.0,
+    noise=(500.0, 8000.0),
+    noise_db=(-46.0, -14.0),
+    struck=True,
+    gain=1.5,
+)
+"""Grand piano, electric piano, vibraphone, marimba, celesta."""
 
 
 def cello(seconds: float, rng: Rng) -> Samples:
@@ -94,6 +119,16 @@ def reeds(seconds: float, rng: Rng) -> Samples:
 def flutes(seconds: float, rng: Rng) -> Samples:
     """Flute, pan flute, recorder, ocarina, shakuhachi."""
     return melodies(FLUTES, seconds, rng)
+
+
+def singers(seconds: float, rng: Rng) -> Samples:
+    """A choir's aahs, oohs, a synthetic and a solo voice."""
+    return melodies(SINGERS, seconds, rng)
+
+
+def strike(seconds: float, rng: Rng) -> Samples:
+    """Piano, electric piano, vibraphone, marimba, celesta."""
+    return melodies(STRIKE, seconds, rng)
 
 
 def melodies(voice: MelodicVoice, seconds: float, rng: Rng) -> Samples:
@@ -124,7 +159,7 @@ def _moved(x: Samples, voice: MelodicVoice, rng: Rng) -> Samples:
     y += _moving(len(x), -14.0, 10.0, rng) * body - body
     envelope = np.sqrt(np.maximum(_band(np.square(x), 0.0, 30.0), 0.0))
     noise = _band(rng.standard_normal(len(x)), *voice.noise)
-    return voice.gain * (y + _moving(len(x), -38.0, -2.0, rng) * envelope * noise)
+    return voice.gain * (y + _moving(len(x), *voice.noise_db, rng) * envelope * noise)
 
 
 def _band(x: Samples, low: float, high: float) -> Samples:
@@ -152,6 +187,7 @@ def _phrase(
     root, scale = int(rng.integers(12)), SCALES[int(rng.integers(len(SCALES)))]
     keys = [key for key in range(player.lowest, player.highest + 1) if (key - root) % 12 in scale]
     at, pace = int(rng.integers(len(keys))), float(rng.choice([0.15, 0.3, 0.6, 1.2]))
+    damped = 0.2 if voice.struck else 0.35
     messages.append((_ticks(now), mido.Message("program_change", channel=channel, program=player.program)))
     held = None
     while now < end:
@@ -161,9 +197,10 @@ def _phrase(
         messages.append((_ticks(now), mido.Message("note_on", channel=channel, note=key, velocity=velocity)))
         if held is not None:  # legato: the old note ends a little after the new one begins
             messages.append((_ticks(now + 0.01), mido.Message("note_off", channel=channel, note=held)))
-        _gestures(messages, voice, channel, now, length, rng)
+        if not voice.struck:
+            _gestures(messages, voice, channel, now, length, rng)
         held, now = key, now + length
-        if rng.random() < 0.35:
+        if rng.random() < damped:
             messages.append((_ticks(now - 0.02), mido.Message("note_off", channel=channel, note=held)))
             held = None
     if held is not None:

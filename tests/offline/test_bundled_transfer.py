@@ -17,8 +17,8 @@ from perform.offline.transfer import CEILING, Transfer
 
 MODELS = Path(__file__).parents[2] / "models"
 NAMES = ("bells", "choir", "strings")
-PITCHED = ("cello", "flutes", "kit", "reeds", "tabla")
-FROM_SOUNDFONT = ["cello", "flutes", "reeds"]
+PITCHED = ("cello", "flutes", "kit", "reeds", "strike", "tabla")
+FROM_SOUNDFONT = ["cello", "flutes", "reeds", "strike"]
 MEGABYTE = 1_000_000
 #: kind, voice and whose ears, where the colour of a sound is no nearer to the voice's than it was before
 NO_NEARER = {
