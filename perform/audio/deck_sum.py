@@ -39,7 +39,9 @@ class DeckSum:
         ]
         self.inserts = {deck: InsertStrip(deck, arena, rate) for deck in range(1, DECKS + 1)}
         self._inserts: dict[int, InsertStrip] = {}  # those that are not idle
+        self._sounding: list[Strip] = []  # the strips that are not idle
         self._played: list[Strip] = []  # in the last block
+        self._unmetered = False  # the meters of all decks are 0
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
 
     @property
@@ -52,6 +54,15 @@ class DeckSum:
     def rests(self) -> bool:
         """Whether no gain of a lane moves, and there is no insert."""
         return not self._inserts and all(strip.rests for strip in self.strips)
+
+    @property
+    def silent(self) -> bool:
+        """Whether no lane plays or fades out, and there is no insert."""
+        return not self._sounding and not self._inserts
+
+    def find_strips(self) -> None:
+        """Find the strips that are in use; after a strip has begun or ended."""
+        self._sounding = [strip for strip in self.strips if not strip.idle]
 
     def find_inserts(self) -> None:
         """Find the inserts that are in use; after `InsertStrip.use`."""
@@ -86,15 +97,21 @@ class DeckSum:
                 self._arena.tracks[track].write_ahead(stem, self._delay)
         return mix
 
+    def skip(self, n: int) -> None:
+        """Pass n frames while all is `silent`."""
+        self._arena.ring_reads.begin_write()
+        self._arena.meters[_PULLED] = self._arena.history.written + n
+        self._arena.ring_reads.end_write()
+
     def _play(self, n: int, step: Signal, cue: CueBus | None) -> dict[int, Signal]:
         """What each deck plays, after its fader, (n, 2); decks that play nothing are left out."""
         arena, decks = self._arena, dict[int, Signal]()
         plain = dict[int, Signal]()  # of the decks with an insert
-        strips = [strip for strip in self.strips if not strip.idle]
-        self._played = strips
+        self._played, ends = self._sounding, False
         arena.ring_reads.begin_write()
-        for strip in strips:
+        for strip in self._played:
             x = strip.read(n)
+            ends = ends or not strip.live
             if strip.deck in self._inserts:
                 before = strip.before_fader(x, step)
                 plain[strip.deck] = plain[strip.deck] + before if strip.deck in plain else before
@@ -103,6 +120,8 @@ class DeckSum:
             if cue:
                 cue.add(strip, x, step)
             decks[strip.deck] = decks[strip.deck] + voice if strip.deck in decks else voice
+        if ends:
+            self.find_strips()
         if self._inserts:
             self._process(plain, decks, n, step, cue)
         arena.meters[_PULLED] = arena.history.written + n
@@ -122,6 +141,9 @@ class DeckSum:
 
     def _meter(self, decks: dict[int, Signal], fall: float) -> None:
         """Hold the peaks of the decks that play; the other decks have 0."""
+        if not decks and self._unmetered:
+            return
+        self._unmetered = not decks
         held = self._arena.meters[_PEAKS] * fall
         peaks = np.zeros_like(held)
         for deck, voice in decks.items():

@@ -31,6 +31,7 @@ from perform.core.table_reader import TableReader
 
 PANIC_FADE_S = 0.020  #: full scale to silence on panic
 PANIC_HOLD_S = 0.3  #: silence after a panic, while the decoders reset
+DECAY_S = 8.0  #: so long after the last sound, DC blocker and limiter output zeros
 
 _PEAK = slice(METER_SLOTS["peak/l"], METER_SLOTS["peak/r"] + 1)
 _REDUCTION, _FRAMES = METER_SLOTS["reduction"], METER_SLOTS["frames"]
@@ -83,6 +84,7 @@ class Mixer:
         self._bases = BaseWriter(arena.event_logs[LANES])
         self._tracks = 0.0
         self._silence = np.zeros((MAX_BLOCK, 2), np.float32)
+        self._decay = self._silent_for = round(DECAY_S * rate)  # frames; nothing has sounded yet
         self._cue = CueBus(rate)
         self._input = LiveInput(arena, rate)
         arena.set_meter("delay", self.delay)
@@ -112,12 +114,17 @@ class Mixer:
             self._decks.wait(n, self._master_insert)
         if cue:
             cue.begin(n, table)
+        dry = self._input.dry(n, table, self._behind)
+        if dry is None and not cue and self.is_silent:
+            self._fill_silence(out)
+            return
         step, fall = self._step[:n], _PEAK_FALL_PER_S ** (n / self._rate)
         mix = self._decks(n, step, fall, tracks=bool(self._tracks), cue=cue)
         self._followers.end_block(n, self._reader.table)
-        dry = self._input.dry(n, table, self._behind)
         if dry is not None:
             mix += dry
+        silent = (dry is None and self._decks.silent) or not self._has_sounded
+        self._silent_for = self._silent_for + n if silent else 0
         mix = by_blocks(self._dc, mix, self._block)
         if not self._master_insert.idle:
             mix = self._master_insert(mix, step)
@@ -132,6 +139,24 @@ class Mixer:
         self._arena.history.write(out)
         self._mark_track_start()
         self._meter(out, fall)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing sounds or fades, and no take has tracks: the next block is silent if no deck begins."""
+        still = self._started and self._decks.silent and self._master_insert.idle and not self._tracks
+        still = still and self._silent_for >= self._decay and self._master[0] == self._master_target[0]
+        return still and not self._panic_left and (self._open == 1.0 or not self._has_sounded)
+
+    def _fill_silence(self, out: Audio) -> None:
+        """Output what the rest of `_fill` would, for a block without sound."""
+        n, meters = len(out), self._arena.meters
+        self._followers.end_block(n, self._reader.table)
+        self._decks.skip(n)
+        out[:] = 0.0
+        self._arena.history.write(out)
+        self._mark_track_start()
+        meters[_PEAK] = meters[_REDUCTION] = 0.0
+        meters[_FRAMES] += n
 
     def _limited(self, mix: Signal) -> Audio:
         return cap(self._limiter(mix, self._ceiling), self._ceiling)
@@ -162,6 +187,7 @@ class Mixer:
         for strip in self._decks.strips:
             row = lanes[strip.lane]
             self._set_strip(strip, row, sides[strip.deck - 1] * (wet if row[LANE["behind"]] else 1.0))
+        self._decks.find_strips()
         self._behind = int(lanes[:, LANE["behind"]].max())
         if lanes[LANES:, LANE["live"]].any() or self._has_inserts:
             self._set_inserts(sides, wet)
@@ -265,9 +291,10 @@ class Mixer:
         The rise of a start begins with the first sound.
         """
         panicking = self._panic_left > 0
-        self._has_sounded = self._has_sounded or bool(mix.any())
         if not self._has_sounded:
-            return self._open
+            if not mix.any():
+                return self._open
+            self._has_sounded, self._silent_for = True, 0
         self._panic_left = max(0, self._panic_left - n)
         if not panicking and self._open == 1.0:
             return 1.0

@@ -9,7 +9,7 @@ import numpy as np
 from perform.audio.device_pace import DevicePace
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
-from perform.core.arena_layout import DEVICE, METER_SLOTS, RING_FRAMES
+from perform.core.arena_layout import DEVICE, LANE, METER_SLOTS, RING_FRAMES
 from perform.core.ring_buffers import Audio
 
 FIRST_OPENING = (0.1, 2.0)  #: the first sound of a stage rises from -20 dB over two seconds
@@ -36,13 +36,24 @@ class MixerBlock:
         """Whether this process owns the decks."""
         return bool(self._arena.meters[METER_SLOTS["owner"]] == self._me)
 
-    def fill(self, out: Audio, came: Audio | None = None, buffered: float = 0.0) -> None:
+    @property
+    def is_silent(self) -> bool:
+        """Whether this process owns the decks, none of them sounds, and none is about to begin."""
+        if self._mixer is None or not self._mixer.is_silent:
+            return False
+        return not self._arena.lanes[:, LANE["live"]].any()
+
+    def fill(
+        self, out: Audio, came: Audio | None = None, buffered: float = 0.0, *, block: int | None = None
+    ) -> None:
         """[audio] Fill one block.
 
         out      : (n, 2), or (n, 4) with the cue
         came     : (n, 1 or 2) live input of the same frames
         buffered : seconds of latency that the device adds between them
+        block    : frames of a block, where `out` holds several because all is silent
         """
+        block = len(out) if block is None else block
         began = time.monotonic()
         meters = self._arena.meters
         if not self.owns:
@@ -50,17 +61,17 @@ class MixerBlock:
             out[:] = 0.0
         else:
             if self._mixer is None:
-                self._mixer = self._take_over(began, len(out))
-            meters[METER_SLOTS["time"]] = began
-            self._pace.take(began, len(out))
+                self._mixer = self._take_over(began, block)
+            meters[METER_SLOTS["time"]] = began + (len(out) - block) / self._rate  # of the last block
+            self._pace.take(began, block)
             # a mixer that waits for the decks has no pace
-            meters[METER_SLOTS["burst"]] = len(out) if self._patient else self._pace.burst
+            meters[METER_SLOTS["burst"]] = block if self._patient else self._pace.burst
             meters[METER_SLOTS["until"]] = self._pace.until
             self._note_time(began)
             self._mixer.fill(out, came)
             load = (time.monotonic() - began) * self._rate / len(out)
             meters[METER_SLOTS["load"]] = max(load, meters[METER_SLOTS["load"]] * 0.995)
-            meters[METER_SLOTS["block"]] = len(out)
+            meters[METER_SLOTS["block"]] = block
             meters[METER_SLOTS["buffered"]] = buffered
         meters[self._beat] += 1
 

@@ -41,7 +41,8 @@ PATIENT_STALL_S = 5.0  #: the same where the mixer waits for the decks
 STEADY_S = 5.0  #: another block of the device is reported once it has lasted this long
 CONNECTIONS_S = 0.5  #: between two looks at the connections on a JACK server
 POLL_S = 0.02  #: between two looks at the device
-IDLE_S = 0.01  #: between two checks of the owner
+IDLE_S = 0.25  #: between two signs of life while the other mixer owns the decks
+SILENT_FRAMES = 2048  #: the clock mixer mixes so many at once while nothing sounds
 RETRY_S = 0.5  #: between two attempts to open a device
 
 
@@ -52,22 +53,27 @@ def _stop_garbage_collection() -> None:
     gc.disable()
 
 
-def run_clock(line: Lifeline, arena: Arena, rate: float, block: int) -> None:
-    """[audio] Mix at the pace of the monotonic clock while this process owns the decks."""
+def run_clock(line: Lifeline, arena: Arena, rate: float, block: int, called: threading.Event) -> None:
+    """[audio] Mix at the pace of the monotonic clock while this process owns the decks.
+
+    called : the stage has named another owner
+    """
     arena.set_meter("realtime", request_real_time(AUDIO_PRIORITY))
     mixer = MixerBlock(arena, CLOCK, rate, patient=False)
-    out = np.zeros((block, 2), np.float32)
+    several = max(block, SILENT_FRAMES // block * block)
+    out = np.zeros((several, 2), np.float32)
     _stop_garbage_collection()
     line.report(MixerReady())
     due = time.monotonic()
     while True:
-        owned = mixer.owns
-        mixer.fill(out)
+        owned, frames = mixer.owns, several if mixer.is_silent else block
+        mixer.fill(out[:frames], block=block)
         if not owned:
-            time.sleep(IDLE_S)
+            called.wait(IDLE_S)
+            called.clear()
             due = time.monotonic()
             continue
-        due += block / rate
+        due += frames / rate
         ahead = due - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)
@@ -136,15 +142,17 @@ def main() -> None:
     if not isinstance(order, StartMixer):
         return
 
-    def end_with_stage() -> None:
+    called = threading.Event()
+
+    def follow_stage() -> None:
         while line.next() is not None:
-            pass
+            called.set()
         os._exit(0)
 
-    threading.Thread(target=end_with_stage, name="end", daemon=True).start()
+    threading.Thread(target=follow_stage, name="orders", daemon=True).start()
     arena = Arena.open(Path(order.arena))
     if sys.argv[1] == "clock":
-        run_clock(line, arena, order.rate or DEFAULT_RATE, order.block or DEFAULT_BLOCK)
+        run_clock(line, arena, order.rate or DEFAULT_RATE, order.block or DEFAULT_BLOCK, called)
     else:
         run_device(line, arena, order)
 

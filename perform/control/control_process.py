@@ -57,7 +57,7 @@ from perform.core.messages.message_lines import AnyOrder
 from perform.core.paths import to_text
 from perform.core.realtime import INTERPRETER_PRIORITY, request_real_time
 
-TICK_S = 0.05  #: [main] checks everything this often
+TICK_S = 0.05  #: [main] checks everything this often; without a port every POLL_S
 LAST_READ_S = 0.02  #: [control] finishes its last read within this time
 CLOSE_S = 2.0  #: leaving the MIDI system may take this long
 TOUCH_S = 0.1  #: least time between two reports of a touched control
@@ -106,7 +106,7 @@ class ControlProcess:
         while True:
             self._check_all()
             try:
-                order = self._line.next(timeout=TICK_S)
+                order = self._line.next(timeout=TICK_S if self._uses_ports else POLL_S)
             except queue.Empty:
                 continue
             if order is None:
@@ -183,6 +183,10 @@ class ControlProcess:
             if touch:
                 address = params.ADDRESSES[touch.slot] if touch.slot >= 0 else ""
                 self._line.report(ControlTouched(touch.text(), address, touch.turn, touch.port, touch.sends))
+
+    @property
+    def _uses_ports(self) -> bool:
+        return bool(self._reader.inputs) or (self._ports is not None and self._ports.is_opening)
 
     def _is_due(self, period: float) -> bool:
         now = time.monotonic()

@@ -12,6 +12,7 @@ from perform.control.tempo_watch import TempoWatch
 from perform.core.realtime import CONTROL_PRIORITY, request_real_time
 
 WAIT_S = 0.008  #: it looks at the table at least this often: focus, panic, taps of the tempo
+IDLE_WAIT_S = 0.016  #: the same without a port, before the first tap: then only taps come
 HALF_S = 0.002  #: the same while half of a 14-bit value waits for the other half
 _SYSTEM = 0xF0  #: status bytes from here on are no channel messages
 _BURST = 256  #: most messages read from one port before the next port is read
@@ -41,11 +42,18 @@ class ReadingThread:
         """[main] Whether it has not stopped."""
         return self._thread.is_alive()
 
+    @property
+    def _wait_s(self) -> float:
+        """[control] Seconds until it looks at the table again, unless a message comes."""
+        if self._router.is_waiting:
+            return HALF_S
+        return WAIT_S if self.inputs or self._tempo.is_tapping(time.monotonic()) else IDLE_WAIT_S
+
     def _read_ports(self) -> None:
         """[control] Take the messages as they come."""
         request_real_time(CONTROL_PRIORITY)
         while True:
-            self.arrived.wait(HALF_S if self._router.is_waiting else WAIT_S)
+            self.arrived.wait(self._wait_s)
             self.arrived.clear()  # before reading: what comes from now on wakes the next wait
             now = time.monotonic()
             for name, port in self.inputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perform.control.midi_clock import CONTINUE, POSITION, START, STOP, TICK, DriverTime, MidiClock
-from perform.control.tap_tempo import TapTempo
+from perform.control.tap_tempo import LONGEST_S, TapTempo
 from perform.core.arena import Arena
 from perform.core.params import slot
 from perform.core.tempo_meters import NO_TEMPO, TAPPED, MeasuredTempo, TempoMeters
@@ -26,18 +26,22 @@ class TempoWatch:
     def __init__(self, arena: Arena) -> None:
         self._table, self._out = arena.table, TempoMeters(arena.meters)
         self._count = float(arena.table[_TAP])
-        self._taps = TapTempo()
+        self._taps, self._tapped_at = TapTempo(), -LONGEST_S
         self._clocks: dict[str, MidiClock] = {}
         self._times: dict[str, DriverTime] = {}
         self._leader = ""  # the port whose clock counts
         self._begins: dict[str, int] = {}  # port -> START or CONTINUE, which counts from its next tick on
         self._out.write(MeasuredTempo(NO_TEMPO, 0.0, 0.0, 0.0))  # of a process that died
 
+    def is_tapping(self, now: float) -> bool:
+        """Whether another tap may belong to the last one."""
+        return now - self._tapped_at < LONGEST_S
+
     def tick(self, now: float) -> None:
         """Look for a tap, and for a clock that has stopped; call it every few milliseconds."""
         count = float(self._table[_TAP])
         if count != self._count:
-            self._count = count
+            self._count, self._tapped_at = count, now
             if self._taps.tap(now):
                 self._out.write(MeasuredTempo(TAPPED, self._taps.beat, 0.0, self._taps.bpm))
         if self._leader and self._clocks[self._leader].is_lost(now):

@@ -41,6 +41,7 @@ from perform.recorder.take_names import take_name
 from perform.recorder.take_writer import TakePlan, TakeWriter
 
 TICK = 0.05  #: seconds between two reads of the history
+IDLE_TICK = 0.2  #: the same while no take is written: the event logs hold 2.7 s at least
 TRACKS_S = 1.0  #: longest wait until the mixer writes the tracks of a take
 LOW_SECONDS = 30 * 60.0
 LOW_BYTES = 1 << 30
@@ -96,8 +97,13 @@ class Recorder:
             case EndTake():
                 self.stop()
 
+    @property
+    def tick(self) -> float:
+        """Seconds until `step` has to be called again."""
+        return TICK if self._take or self._waiting or self._saving else IDLE_TICK
+
     def step(self) -> None:
-        """Write the new frames of the history; call it every TICK."""
+        """Write the new frames of the history; call it every `tick`."""
         self._arena.set_meter("heartbeat/recorder", self._arena.meter("heartbeat/recorder") + 1)
         self._events.drain()
         if self._retro:
@@ -154,6 +160,7 @@ class Recorder:
         if position is None:
             position = max(arena.history.written, int(arena.meter("tracks/from")))
         plan = self._plan(order, take_name(order.set, datetime.now()))
+        self._events.drain()
         self._take = TakeWriter(plan, self._events, self._report, position=position)
         if order.song:
             self._mark(position, order.song, "song")
@@ -254,7 +261,7 @@ def main() -> None:
     try:
         while True:
             try:
-                order = lifeline.next(timeout=TICK)
+                order = lifeline.next(timeout=recorder.tick)
                 if order is None:
                     return
                 recorder.handle(order)

@@ -134,6 +134,8 @@ class DeckLane:
 
     def tick(self) -> None:
         """[main, about every 15 ms] Finish a fade-out; free the lane once its voice has ended."""
+        if self.phase is LanePhase.FREE:
+            return
         now = time.monotonic()
         self._row[LANE["behind"]] = round(self._meters[LANE_METER["behind"]])
         if self.phase is LanePhase.LEAVING and now >= self._until:

@@ -18,6 +18,7 @@ from perform.core.messages.mixer_messages import (
     DeviceConnected,
     DevicePlaying,
     DeviceWaiting,
+    OwnerChanged,
 )
 from perform.stage.child import Child, KeptChild
 
@@ -64,7 +65,7 @@ class Mixers:
     def start(self) -> None:
         """Start the clock mixer and name the owner, now that the rate is known."""
         self._started = True
-        self._arena.set_meter("owner", DEVICE if self._playing else CLOCK)
+        self._set_owner(DEVICE if self._playing else CLOCK)
 
     def handle_report(self, child: Child, report: AnyReport) -> bool:
         """Handle a report of one of the mixers."""
@@ -114,13 +115,19 @@ class Mixers:
     def _hand_over(self, owner: int) -> None:
         if not self._started or self._arena.meter("owner") == owner:
             return
-        self._arena.set_meter("owner", NO_MIXER)
+        self._set_owner(NO_MIXER)
         self._next = (owner, time.monotonic() + HANDOVER_S)
+
+    def _set_owner(self, owner: int) -> None:
+        """Name the owner, and wake the clock mixer, which sleeps while it owns nothing."""
+        self._arena.set_meter("owner", owner)
+        if self._clock.child:
+            self._clock.child.order(OwnerChanged())
 
     def tick(self) -> None:
         """Finish a handover; start and watch both mixers."""
         if self._next and time.monotonic() >= self._next[1]:
-            self._arena.set_meter("owner", self._next[0])
+            self._set_owner(self._next[0])
             self._next = None
         if self._wanted:
             rate = self._arena.meter("rate")

@@ -301,6 +301,12 @@ class Show:
         """Seconds until a quantised change is due; infinite if none waits."""
         return self._quantise.wait
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether a parameter glides or loops, a change waits for a beat, or the armed song is to play."""
+        waits = self._quantise.pending or self._songs.armed.going
+        return bool(waits or self._glides.slots or self._loops.slots)
+
     def _state(self, *, clean: bool = False) -> Saved:
         """The state for the autosave; clean: the player ended the stage."""
         setlist, table = self._songs.list, self._rack.table

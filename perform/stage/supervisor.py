@@ -46,6 +46,7 @@ from perform.stage.recording import Recording, TakeOptions
 from perform.stage.server import Server
 from perform.stage.show import Show
 from perform.stage.status import Status
+from perform.stage.stillness import Stillness
 
 TICK_S = 0.015
 DEVICE_WAIT_S = 4.0  #: the stage waits this long for the device mixer's first report
@@ -95,6 +96,7 @@ class Stage:
         self._overload = Overload(rack)
         self._show = Show(rack, self._recording, self._controllers, options.margin)
         self._commands = self._register_commands()
+        self._stillness, self._busy = Stillness(arena), True
         self._ending = False
 
     def _find_rate(self) -> None:
@@ -162,13 +164,23 @@ class Stage:
                     end = time.monotonic() + self._options.seconds
 
     def _step(self) -> None:
-        """Handle one event, if there is one, then let every part do its periodic work."""
-        with contextlib.suppress(queue.Empty):
-            event = self._events.get(timeout=max(min(TICK_S, self._show.wait), 0.0))
+        """Handle one event, if there is one, then let every part do its periodic work.
+
+        While nothing changes, most of these ticks only look at the mixers.
+        """
+        try:
+            event = self._events.get(timeout=max(min(TICK_S, self._show.wait), 0.0) if self._busy else TICK_S)
+        except queue.Empty:
+            pass
+        else:
+            self._busy = True
             if isinstance(event, ChildEvent):
                 self._survive(lambda: self._handle_child(event.child, event.report))
             else:
                 self._handle_command(event.command, event.reply)
+        if self._stillness.skips(busy=self._busy):
+            self._survive(self._mixers.tick)
+            return
         self._survive(lambda: self._hosts.keep(self._rack.models_in_use))
         for owner in self._owners():
             self._survive(owner.tick)
@@ -179,6 +191,7 @@ class Stage:
         self._survive(lambda: self._show.tick(settled=settled))
         if settled:
             self._survive(self._children.keep_spare)
+        self._busy = not settled or self._show.is_moving
 
     def _owners(self) -> list[ChildOwner]:
         return [self._mixers, self._recording, self._controllers, self._osc, self._clock_out, self._hosts]

@@ -12,6 +12,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perform.audio import mixer as mixing
 from perform.audio.guard import DcBlocker
 from perform.audio.mixer import Mixer
 from perform.core import params
@@ -258,6 +259,27 @@ def test_any_block_size_sounds_the_same(tmp_path_factory: pytest.TempPathFactory
         return out
 
     assert np.abs(play(block) - play(256)).max() < 1e-6
+
+
+def test_a_silent_mixer_leaves_no_trace_in_the_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of silence are not computed. The sound before and after is the same to the last bit."""
+
+    def play(decay_s: float) -> tuple[np.ndarray, bool]:
+        monkeypatch.setattr(mixing, "DECAY_S", decay_s)
+        player = Player(Arena.create(tmp_path / f"{decay_s}"), 1)
+        parts = [player.play()]
+        lane(player.arena, 0, live=0)
+        parts.append(player.play(round(10 * RATE / BLOCK), silent=(1,)))
+        was_silent = player.mixer.is_silent
+        lane(player.arena, 0, live=1)
+        parts.append(player.play())
+        assert player.arena.meter("frames") == player.arena.history.written
+        return np.concatenate(parts), was_silent
+
+    shortened, was_silent = play(8.0)
+    computed, was_computed = play(1000.0)
+    assert was_silent and not was_computed
+    assert np.array_equal(shortened, computed)
 
 
 def test_the_meter_of_an_unloaded_deck_falls_to_zero(arena: Arena) -> None:

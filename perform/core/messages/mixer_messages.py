@@ -28,6 +28,10 @@ class StartMixer(Order, frozen=True):
     cue: str = ""
 
 
+class OwnerChanged(Order, frozen=True):
+    """Another mixer owns the decks: the meter `owner` says which."""
+
+
 class MixerReady(Report, frozen=True):
     """The clock mixer runs."""
 
@@ -73,5 +77,5 @@ class DeviceLost(Report, frozen=True):
     device: str
 
 
-MixerOrder = StartMixer
+MixerOrder = StartMixer | OwnerChanged
 MixerReport = MixerReady | DeviceWaiting | DevicePlaying | DeviceConnected | CueChanged | DeviceLost
