@@ -39,19 +39,25 @@ class ModelLoads:
             if deck.model and deck.settled and load > 0:  # 0: it has just begun
                 self._played[deck.model] = load / _times(decks[deck.model])
 
-    def predict(self, models: Iterable[Path | None]) -> float:
-        """Predict the load of decks with these models: the busiest deck's, or the mean of all cores.
+    def predict(self, models: Iterable[Path | None], modules: Iterable[Path | None] = ()) -> float:
+        """Predict the load of a song: that of its busiest host process, or the mean of all cores.
 
         The higher of both; 0 if a model has never been loaded, so that its load is not known.
+
+        models  : of the decks
+        modules : of the inserts; each renders by itself
         """
         decks = Counter(model for model in models if model)
-        loads = [self._played.get(model, self._measured.get(model, 0.0)) for model in decks]
-        if not all(loads):
-            return 0.0
-        loads = [load * _times(count) for load, count in zip(loads, decks.values(), strict=True)]
+        inserts = Counter(module for module in modules if module)
+        loads = []
+        for path in decks.keys() | inserts.keys():
+            load = self._played.get(path, self._measured.get(path, 0.0))
+            if not load:
+                return 0.0
+            loads.append(load * (_times(decks[path]) + inserts[path]))
         return max(*loads, sum(loads) / self._cores) if loads else 0.0
 
 
 def _times(decks: int) -> float:
     """How many times as long a frame of so many decks with one model takes."""
-    return 1 + (decks - 1) * SHARE
+    return 1 + (decks - 1) * SHARE if decks else 0.0

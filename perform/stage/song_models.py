@@ -39,7 +39,7 @@ class SongModels:
 
     def __init__(self) -> None:
         self._missing: dict[int, tuple[str, ...]] = {}
-        self._paths: dict[int, tuple[Path | None, ...]] = {}
+        self._paths: dict[int, tuple[tuple[Path | None, ...], tuple[Path | None, ...]]] = {}
         self._scanning: threading.Thread | None = None
         self._learnt = threading.Event()
 
@@ -61,7 +61,10 @@ class SongModels:
             if one.path and model.sha256 and hashes.known(one.path) not in ("", model.sha256)
         ]
         self._missing[key] = (*missing, *missing_files(song))
-        self._paths[key] = tuple(one.path for one in decks.values())
+        self._paths[key] = (
+            tuple(one.path for one in decks.values()),
+            tuple(one.path for one in inserts.values()),
+        )
         return FoundModels(decks, inserts)
 
     def _scan(self) -> None:
@@ -84,9 +87,12 @@ class SongModels:
         """The models and files of a song that are not here, a line each."""
         return self._missing.get(key, ())
 
-    def paths(self, key: int) -> tuple[Path | None, ...]:
-        """The files of a song's models, one for each deck; None for a model that is not here."""
-        return self._paths.get(key, ())
+    def paths(self, key: int) -> tuple[tuple[Path | None, ...], tuple[Path | None, ...]]:
+        """The files of a song's models, one for each deck, and of its modules, one for each insert.
+
+        None for a file that is not here.
+        """
+        return self._paths.get(key, ((), ()))
 
 
 def _is_known(found: FoundModel, model: ModelName) -> bool:

@@ -242,5 +242,5 @@ class Songs:
             fade=song.fade,
             tempo=song.tempo or 0.0,
             mapping=song.mapping,
-            load=self._loads.predict(self._models.paths(key)),
+            load=self._loads.predict(*self._models.paths(key)),
         )

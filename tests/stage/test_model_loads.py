@@ -38,9 +38,14 @@ def test_a_song_needs_what_its_models_were_measured_to_need(arena: Arena, tiny_m
     assert loads.predict([bells, choir]) == pytest.approx(measured), "each on its own core"
     assert ModelLoads(cores=1).predict([]) == 0.0
     assert loads.predict([bells, Path("other.safetensors")]) == 0.0, "a model that was never loaded"
+    assert loads.predict([bells], [choir]) == pytest.approx(measured), "an insert, on the other core"
+    assert loads.predict([bells], [choir, choir]) == pytest.approx(2 * measured), "inserts share no batch"
+    assert loads.predict([bells], [bells]) == pytest.approx(2 * measured), "both in one host process"
+    assert loads.predict([bells], [None, Path("other.ts")]) == 0.0
     few = ModelLoads(cores=1)
     few.observe(rack)
     assert few.predict([bells, choir]) == pytest.approx(2 * measured), "one core for both"
+    assert few.predict([bells], [choir]) == pytest.approx(2 * measured)
 
 
 def test_a_model_that_has_played_needs_what_it_needed(
