@@ -22,7 +22,7 @@ from perform.library import places
 
 ort.disable_telemetry_events()  # on Windows; elsewhere ORT_DISABLE_TELEMETRY, set in `perform`, does it
 
-GRAPH = 3  #: version of the graphs: raise it when the same model would give another graph, or another opset
+GRAPH = 4  #: version of the graphs: raise it when the same model would give another graph, or another opset
 AFTER = {"state": "after", "style": "learnt"}  #: kinds of state: the graph's input -> its output
 
 
@@ -114,6 +114,7 @@ class CompiledGraph:
         self.shapes[self._result.name] = tuple(self._result.shape[1:])
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self._batches: dict[int, GraphBatch] = {}
+        self._bound: Vector | None = None  # the state that the batch of one stream is bound to
 
     def stream(self) -> CompiledStream:
         """Return a new stream at its beginning."""
@@ -125,6 +126,10 @@ class CompiledGraph:
         values = batch.values
         for name, value in inputs.items():
             values[name].reshape(value.shape)[:] = value
+        if len(streams) == 1 and batch.binding is not None and "style" not in values:
+            self._bind_state(batch.binding, streams[0].state)
+            self._session.run_with_iobinding(batch.binding)
+            return values[self._result.name].copy()
         states = [(values["state"], [stream.state for stream in streams])]
         if "style" in values:
             states.append((values["style"], [stream.style.values for stream in streams if stream.style]))
@@ -140,6 +145,14 @@ class CompiledGraph:
     def warm_up(self) -> None:
         """[disk] Run one frame now: the first takes many times as long as the others."""
         self._compute(self._new_batch(1))
+
+    def _bind_state(self, binding: ort.IOBinding, state: Vector) -> None:
+        """Let a batch of one stream read and write its state in place."""
+        if state is not self._bound:
+            self._bound = state
+            where = "cpu", 0, np.float32, (1, len(state)), state.ctypes.data
+            binding.bind_input("state", *where)
+            binding.bind_output(AFTER["state"], *where)
 
     def _compute(self, batch: GraphBatch) -> None:
         """Compute the result and the new states from the inputs in a batch's buffers."""
@@ -171,6 +184,8 @@ class CompiledGraph:
                 memory = values[name]
                 binding.bind_output(after, "cpu", 0, np.float32, memory.shape, memory.ctypes.data)
         self._batches[streams] = GraphBatch(values, binding)
+        if streams == 1:
+            self._bound = None
         return self._batches[streams]
 
 

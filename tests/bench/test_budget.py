@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import subprocess
 import sys
+import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 from tiny import tiny_model
 
+from perform.audio import mixer_process
 from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
-from perform.core.arena_layout import LANE, LANES, lanes_of
+from perform.core.arena_layout import CLOCK, LANE, LANES, lanes_of
 from perform.core.lifeline import Lifeline
 from perform.core.messages.host_messages import StartVoice
 from perform.core.messages.message_lines import AnyOrder
@@ -87,7 +89,7 @@ class PlayingMixer:
         self.mixer.fill(self.out)
 
 
-@pytest.mark.parametrize(("decks", "budget"), [(0, 170), (2, 240), (8, 460)])
+@pytest.mark.parametrize(("decks", "budget"), [(0, 80), (2, 220), (8, 460)])
 def test_calls_of_a_mixers_block(arena: Arena, decks: int, budget: int) -> None:
     playing = PlayingMixer(arena, decks)
     playing.feed()
@@ -156,6 +158,45 @@ def test_calls_of_an_offline_render(tiny_models: Path, tmp_path: Path) -> None:
 
     rendered(0.5)  # the graphs are made
     assert calls(lambda: rendered(2.0)) - calls(lambda: rendered(1.0)) <= 91_000
+
+
+class Enough(Exception):
+    """The test has seen enough."""
+
+
+def test_the_clock_mixer_wakes_seldom_until_a_deck_begins(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It mixes many blocks of silence at once, and one block at a time from the first deck on."""
+    arena.set_meter("owner", CLOCK)
+    now, frames = 100.0, [0]
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        frames.append(arena.history.written)
+        if len(frames) == 30:
+            arena.lanes[0, [LANE["live"], LANE["gate"]]] = 1
+        if len(frames) == 40:
+            raise Enough
+
+    monkeypatch.setattr(mixer_process, "request_real_time", lambda priority: True)
+    monkeypatch.setattr(mixer_process, "_stop_garbage_collection", lambda: None)
+    monkeypatch.setattr(mixer_process.time, "sleep", sleep)
+    monkeypatch.setattr(mixer_process.time, "monotonic", lambda: now)
+    with pytest.raises(Enough):
+        mixer_process.run_clock(Reports(), arena, RATE, BLOCK, threading.Event())  # type: ignore[arg-type]
+    taken = np.diff(frames)
+    assert taken[28] == mixer_process.SILENT_FRAMES and (taken[30:] == BLOCK).all()
+    assert abs(frames[-1] - (now - 100.0) * RATE) <= mixer_process.SILENT_FRAMES
+    assert arena.meter("burst") == arena.meter("block") == BLOCK
+
+
+class Reports:
+    """A lifeline that nobody reads."""
+
+    def report(self, report: object) -> None:
+        pass
 
 
 class ClockedOrders:

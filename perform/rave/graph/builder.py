@@ -6,7 +6,8 @@ packs once. Reading the weights from memory takes most of the time; the streams 
 are only more rows.
 
 The state of all layers is one tensor (B, values), a row per stream. A learnt style outlives a reset of the
-stream, so it is a second tensor.
+stream, so it is a second tensor. A layer's part is all that it has joined in a call: old rows, then the new
+ones. The next call skips the oldest of these, as one operation splits the whole state into parts.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from perform.rave.kernels import Array
 
 OPSET = 17
+SHORT = 1024  #: values of a call that a layer keeps in its state although the next call skips them
 LAST = np.iinfo(np.int64).max
 AFTER = {"state": "after", "style": "learnt"}  #: kinds of memory: a graph's input -> its result
 
@@ -34,6 +36,21 @@ class Signal(NamedTuple):
     frames: int
     channels: int
     sounds: int = 1  # separate signals per stream: before the filter bank, the channels of sound
+
+
+class Memory(NamedTuple):
+    """A part of the state.
+
+    after   : its value after the call
+    size    : values that the graph reads
+    kind    : a key of `AFTER`
+    skipped : values before these, which the graph does not read
+    """
+
+    after: Name
+    size: int
+    kind: str
+    skipped: int
 
 
 class Learning(NamedTuple):
@@ -50,15 +67,19 @@ class Learning(NamedTuple):
 
 
 class Graph:
-    """A graph for any number of streams, while it is built."""
+    """A graph for any number of streams, while it is built.
 
-    def __init__(self) -> None:
+    frames : latent frames per call. The state does not depend on it
+    """
+
+    def __init__(self, frames: int = 1) -> None:
+        self._frames = frames
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._count = 0
         self._inputs: dict[Name, list[int]] = {}  # less the batch
         self._results: dict[Name, tuple[Name, list[int]]] = {}
-        self._memory: dict[Name, tuple[Name, int, str]] = {}  # before -> after, values and kind of each
+        self._memory: dict[Name, Memory] = {}  # by the name of the value before the call
         self.learns: Learning | None = None
         self.metadata: dict[str, str] = {}  #: metadata for the program that runs the graph
 
@@ -120,7 +141,12 @@ class Graph:
         """The last `frames` rows of the calls before, then x: (B * sounds, their rows * channels)."""
         if not frames:
             return self.flat(x)
-        size = frames * x.channels
+        size, fresh = frames * x.channels, x.frames // self._frames * x.channels
+        if x.sounds == 1 and fresh <= SHORT:
+            kept = self.memory(size, skipped=fresh)
+            joined = self.op("Concat", kept, self.flat(x), axis=1)
+            self.keep(kept, joined if self._frames == 1 else self.cut(joined, -size - fresh))
+            return joined
         kept = self.memory(x.sounds * size)
         before = kept if x.sounds == 1 else self.shape(kept, -1, size)
         joined = self.op("Concat", before, self.flat(x), axis=1)
@@ -128,19 +154,25 @@ class Graph:
         self.keep(kept, after if x.sounds == 1 else self.shape(after, -1, x.sounds * size))
         return joined
 
-    def memory(self, size: int, kind: str = "state") -> Name:
-        """State (B, size): the value of `keep` in the call before, zeros in the first."""
+    def memory(self, size: int, kind: str = "state", *, skipped: int = 0) -> Name:
+        """State (B, size): the value of `keep` in the call before, less the first `skipped`; zeros at first."""
         before = self._name()
-        self._memory[before] = before, size, kind
+        self._memory[before] = Memory(before, size, kind, skipped)
         return before
 
     def keep(self, memory: Name, value: Name) -> None:
-        """Make `value` (B, its size) the state `memory` of the next call."""
-        self._memory[memory] = value, *self._memory[memory][1:]
+        """Make `value` (B, skipped + size) the state `memory` of the next call."""
+        self._memory[memory] = self._memory[memory]._replace(after=value)
 
     def windows(self, x: Signal, memory: int, taps: int, stride: int = 1, dilation: int = 1) -> Signal:
         """Row t is the rows t * stride + i * dilation (i = 0 .. taps - 1) of `memory` old ones and x."""
-        joined, rows = self.past(x, memory), x.frames // stride
+        return self.windows_of(self.past(x, memory), x, memory, taps, stride, dilation)
+
+    def windows_of(
+        self, joined: Name, x: Signal, memory: int, taps: int, stride: int = 1, dilation: int = 1
+    ) -> Signal:
+        """`windows`, of what `past` has returned for x and `memory`."""
+        rows = x.frames // stride
         wide = taps * x.channels
         at = np.arange(rows)[:, None] * stride + np.arange(taps) * dilation  # (rows, taps)
         if not np.array_equal(at.ravel(), np.arange(memory + x.frames)):  # else they are in place
@@ -159,13 +191,18 @@ class Graph:
         """The finished graph as bytes, checked; each kind of state (B, values) is an input and a result."""
         nodes = list(self._nodes)
         for kind, result in AFTER.items():
-            kept = {before: what[:2] for before, what in self._memory.items() if what[2] == kind}
+            kept = {before: memory for before, memory in self._memory.items() if memory.kind == kind}
             if kept:
-                after, each = zip(*kept.values(), strict=True)
-                self.result(result, self.op("Concat", *after, axis=1), sum(each))
-                self.input(kind, sum(each))
+                parts: list[tuple[Name, int]] = []  # of the state, and the values of each
+                for before, memory in kept.items():
+                    parts += [(self._name(), memory.skipped)] if memory.skipped else []
+                    parts.append((before, memory.size))
+                names, sizes = zip(*parts, strict=True)
+                after = self.op("Concat", *(memory.after for memory in kept.values()), axis=1)
+                self.result(result, after, sum(sizes))
+                self.input(kind, sum(sizes))
                 nodes = [
-                    helper.make_node("Split", [kind, self.constant(list(each))], list(kept), axis=1),
+                    helper.make_node("Split", [kind, self.constant(list(sizes))], list(names), axis=1),
                     *nodes,
                 ]
                 nodes.append(self._nodes[-1])

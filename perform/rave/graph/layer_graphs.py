@@ -104,9 +104,25 @@ def _(layer: ConvTranspose1dLayer, weights: Weights, graph: Graph, x: Signal) ->
 
 @emit.register
 def _(layer: ResidualUnitLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
-    y = emit(layer.dilated, weights.of("dilated"), graph, graph.map("LeakyRelu", x, alpha=0.2))
+    dilated, delay = layer.dilated, layer.dilated.delay
+    if delay:  # both ways remember x: once is enough
+        joined = graph.past(x, dilated.memory)
+        active = graph.op("LeakyRelu", joined, alpha=0.2)
+        windows = graph.windows_of(active, x, dilated.memory, dilated.kernel, 1, dilated.dilation)
+        y = _product(dilated, weights.of("dilated"), graph, windows)
+        begin = (dilated.memory - delay) * x.channels
+        late = graph.cut(joined, begin, begin + x.frames * x.channels)
+        x = x._replace(name=graph.shape(late, -1, x.channels))
+    else:
+        y = emit(dilated, weights.of("dilated"), graph, graph.map("LeakyRelu", x, alpha=0.2))
     y = emit(layer.pointwise, weights.of("pointwise"), graph, graph.map("LeakyRelu", y, alpha=0.2))
-    return graph.map("Add", graph.delayed(x, layer.dilated.delay), y.name)
+    return graph.map("Add", x, y.name)
+
+
+def _product(layer: Conv1dLayer, weights: Weights, graph: Graph, windows: Signal) -> Signal:
+    """A convolution's windows times its weights."""
+    weight = weights["weight"].transpose(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
+    return graph.dense(windows, weight.reshape(-1, weight.shape[2]), weights["bias"])
 
 
 @emit.register

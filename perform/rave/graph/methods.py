@@ -30,7 +30,7 @@ def encoder_graph(model: StoredModel, frames: int = 1, *, learns: bool = False) 
         variational models have this input
     learns : AdaIN statistics are state instead of constants (style_graph.py)
     """
-    graph, full = Graph(), model.config.full_latents
+    graph, full = Graph(frames), model.config.full_latents
     if learns:
         style_graph.begin(model.architecture.encoder, model.weights.of("encoder.net"), graph)
     y = _encoder_part(model, graph, frames)
@@ -46,7 +46,7 @@ def decoder_graph(model: StoredModel, frames: int = 1, *, learns: bool = False) 
     noise (B, frames, model.noise) : standard normal or narrower; an input of models with noise
     learns : as for the encoder
     """
-    graph = Graph()
+    graph = Graph(frames)
     if learns:
         style_graph.begin(model.architecture.decoder, model.weights.of("decoder"), graph)
     z = graph.shape(graph.input("z", frames, model.latents), -1, model.latents)
@@ -56,7 +56,7 @@ def decoder_graph(model: StoredModel, frames: int = 1, *, learns: bool = False) 
 
 def forward_graph(model: StoredModel, frames: int = 1) -> bytes:
     """Encoder, then decoder: x in, y out, both (B, channels, frames * ratio); noise as the decoder's."""
-    graph = Graph()
+    graph = Graph(frames)
     _decoder_part(model, graph, embed(model, graph, _encoder_part(model, graph, frames)))
     return graph.serialise()
 
