@@ -142,7 +142,7 @@ class Mixer:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing sounds or fades, and no take has tracks: the next block is silent if no deck begins."""
+        """Whether nothing sounds, fades or is recorded as tracks, so that the next block can be silence."""
         still = self._started and self._decks.silent and self._master_insert.idle and not self._tracks
         still = still and self._silent_for >= self._decay and self._master[0] == self._master_target[0]
         return still and not self._panic_left and (self._open == 1.0 or not self._has_sounded)

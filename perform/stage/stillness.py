@@ -1,4 +1,4 @@
-"""Whether anything has changed that the stage's parts react to; if not, most of their ticks can be left out."""
+"""Whether anything has changed that the stage's parts react to; if not, most of their ticks are left out."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class Graph:
         return joined
 
     def memory(self, size: int, kind: str = "state", *, skipped: int = 0) -> Name:
-        """State (B, size): the value of `keep` in the call before, less the first `skipped`; zeros at first."""
+        """State (B, size): what the call before gave to `keep`, less the first `skipped`; zeros at first."""
         before = self._name()
         self._memory[before] = Memory(before, size, kind, skipped)
         return before
