@@ -51,7 +51,9 @@ class TakeReplay:
     ) -> None:
         self._arena, self._logged, self._rate, self._live_input = arena, logged, rate, live_input
         self._lanes = {
-            lane: LaneReplay(streams, partial(model_for, deck_of(lane)), rate, logged.rate)
+            lane: LaneReplay(
+                streams, partial(model_for, deck_of(lane)), rate, logged.rate, partial(self._trim, lane)
+            )
             for lane, streams in logged.lanes.items()
         }
         for lane in logged.lanes:
@@ -60,6 +62,10 @@ class TakeReplay:
         self._reading: dict[int, int] = {}  # lane -> next position in its ring buffer, at the output rate
         self._once: dict[int, tuple[int, int]] = {}  # lane -> position and frames, for one block only
         self._mixer: Mixer | None = None
+
+    def _trim(self, lane: int) -> float:
+        """The gain of a lane's model in the take, dB."""
+        return float(self._arena.lanes[lane, LANE["trim"]])
 
     def play(self, begin: int, end: int, tracks: list[str]) -> Iterator[tuple[int, dict[str, Audio]]]:
         """Play from frame `begin` to `end`; yield the end of each block and its audio (n, 2) by track."""

@@ -18,6 +18,7 @@ from perform.core.ring_buffers import Audio
 from perform.engine.file_reader import LocalFileReader
 from perform.engine.many_frames import decode_frames, frames_per_call
 from perform.engine.protocol import BufferSound, EffectStream, PlayableModel, Vector
+from perform.library.cards import trim_db
 from perform.voice.chord import decode
 from perform.voice.recorded_streams import RecordedModel, RecordedSettings, RecordedStream
 from perform.voice.voice_stream import VoiceStream
@@ -31,6 +32,7 @@ class LaneReplay:
 
     open_model : opens a recorded model, or the one that replaces it
     rate, recorded_rate : frames a second now, and in the recording
+    trim : the gain with which the mixer plays the recorded model now, dB
     """
 
     def __init__(
@@ -39,13 +41,10 @@ class LaneReplay:
         open_model: Callable[[RecordedModel], PlayableModel],
         rate: int,
         recorded_rate: int,
+        trim: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._streams, self._open_model, self._rate, self._recorded_rate = (
-            streams,
-            open_model,
-            rate,
-            recorded_rate,
-        )
+        self._streams, self._open_model, self._trim = streams, open_model, trim
+        self._rate, self._recorded_rate = rate, recorded_rate
         self._starts = [self._position(stream, stream.ages[0]) for stream in streams]
         self._at = -1  # index of the stream that plays
         self._decoder: VoiceStream | None = None
@@ -105,6 +104,8 @@ class LaneReplay:
         model = self._open_model(stream.model)
         self._card, self._model, self._call = model.card, model, frames_per_call(model)
         self._same_model = model.sha256 == stream.model.sha256  # attributes and style fit no other model
+        louder = 0.0 if self._same_model else trim_db(model.card) - self._trim()
+        self._level = np.float32(10.0 ** (louder / 20.0))  # another model is brought to the common loudness
         frame, recorded = (model.card.ratio, model.card.sample_rate), stream.model
         self._same_frames = frame == (recorded.ratio, recorded.sample_rate)
         warm_up = recorded.warm_up if self._same_model else None
@@ -180,7 +181,7 @@ class LaneReplay:
             for age, frame, y in zip(ages, frames, decoded, strict=True):
                 decoder.ratio = frame.tuning.ratio if frame.tuning else 1.0
                 decoder.file_mix = self._mix_at(stream, age)
-                self._append(decoder.resample(y))
+                self._append(decoder.resample(y if self._same_model else y * self._level))
                 self._end = self._scaled(frame.base) + decoder.sent
 
     def _next_ages(self, stream: RecordedStream, decoder: VoiceStream) -> list[int]:

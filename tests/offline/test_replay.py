@@ -23,6 +23,8 @@ from perform.core.arena import Arena
 from perform.core.arena_layout import LANES, LIVE, NAMES
 from perform.core.errors import PerformError, WrongUse
 from perform.core.event_log import RECORD_HEADER
+from perform.library.cards import change_card
+from perform.library.model_library import find_model
 from perform.offline import replay
 from perform.offline.input_replay import InputReplay
 from perform.offline.logged_take import LoggedTake
@@ -137,6 +139,12 @@ def test_swapping_a_model_changes_only_its_deck(two: Path, tmp_path: Path) -> No
     assert np.array_equal(one, sound(track_path(take.path, "deck1")))
     assert other.any()
     assert not np.array_equal(other, sound(track_path(take.path, "deck2")))
+    choir = find_model("choir")
+    for file, loudness in (("soft", 4.0), ("loud", -2.0)):  # what its calibration says
+        change_card(choir, {"loudness_lufs": loudness})
+        again(take, tmp_path / f"{file}.wav", stems=True, swap={2: "choir"})
+    soft, loud = (sound(track_path(tmp_path / f"{file}.wav", "deck2")) for file in ("soft", "loud"))
+    assert np.allclose(loud, soft * 10 ** (6 / 20), rtol=0.01, atol=1e-4), "it is as loud as on a new deck"
     with pytest.raises(WrongUse, match="deck 7 is silent in this take"):
         again(take, tmp_path / "y.wav", swap={7: "choir"})
 
