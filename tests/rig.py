@@ -131,8 +131,13 @@ class Listener:
             self._process.wait(30)  # a busy server refuses a client now and then
         raise AssertionError(f"the server refused the listener {ATTEMPTS} times")
 
-    def heard(self) -> dict[str, np.ndarray]:
-        """Wait for its end: `audio`, `mine`, `connected`, `times`. One never called listens again."""
+    def heard(self, *, enough: bool = False) -> dict[str, np.ndarray]:
+        """Wait for its end: `audio`, `mine`, `connected`, `times`. One never called listens again.
+
+        enough: end it now, before its seconds are over
+        """
+        if enough:
+            self._process.terminate()
         if self._process.wait(300) == STUCK:
             self._begin()
         assert self._process.wait(300) == 0

@@ -1,16 +1,16 @@
 """A JACK client of its own process: records two ports sample by sample, notices blocks it lost itself.
 
     python jack_client.py PORT_L PORT_R SECONDS OUT.npz [--freewheel] [--also=PORT,PORT]
-Connects the ports again whenever they reappear. Saves `audio` (frames, 2 and the others) float32, zeros where
-nothing came,
-`mine` (frames,) bool where this client itself was called late, `connected` (frames,) bool, and `times`
-(frames,) float64, the monotonic clock when a frame's block was heard.
+SIGTERM ends it earlier. Connects the ports again whenever they reappear. Saves `audio` (frames, 2 and the
+others) float32, zeros where nothing came, `mine` (frames,) bool where this client itself was called late,
+`connected` (frames,) bool, and `times` (frames,) float64, the monotonic clock when a frame's block was heard.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -37,6 +37,7 @@ def main() -> None:
     ears = [client.inports.register(f"in_{i}") for i in range(len(ports))]
     whole, done, gone = threading.Event(), threading.Event(), threading.Event()
     start, last = -1, -1
+    signal.signal(signal.SIGTERM, lambda *_: done.set())
 
     @client.set_process_callback
     def _(frames: int) -> None:
@@ -89,7 +90,8 @@ def main() -> None:
         if freewheel:
             client.set_freewheel(False)  # before any client leaves: PortAudio loops on a stale connection
             time.sleep(0.3)
-    np.savez(out, audio=audio, mine=mine, connected=connected, times=times)
+    heard = slice(0, min(last, total))
+    np.savez(out, audio=audio[heard], mine=mine[heard], connected=connected[heard], times=times[heard])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from perform.library.model_library import find_model
 RATE, BLOCK = 48000, 256
 CLOSE_S = 0.005  #: a model's answer to an impulse has no edge
 SECONDS = float(os.environ.get("PERFORM_INPUT_SECONDS", "4"))
-IMPULSES_S = 7  #: two each second
+IMPULSES_S = 5  #: two each second
 
 SET = """
 name = "ears"
@@ -79,7 +79,7 @@ def settled(instrument: Instrument) -> None:
     params.set_value(instrument.arena.table, "input/open", 1)
     until(lambda: instrument.meter("lane/0/behind"), 10, "the deck hears")
     frames = instrument.meter("frames")
-    until(lambda: instrument.meter("frames") > frames + 3 * RATE, 10, "three seconds")
+    until(lambda: instrument.meter("frames") > frames + RATE, 10, "a second")
 
 
 def behind(instrument: Instrument) -> int:

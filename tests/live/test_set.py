@@ -44,7 +44,7 @@ def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path
         until(lambda: instrument.client.status().midi, 10, "the foot controller")
         until(lambda: instrument.meter("take/on"), 10, "a take")
         with Machine(tmp_path) as machine:
-            listener, went = Listener(tmp_path, 12), []
+            listener, went = Listener(tmp_path, 60), []
             for message, song in (((0xB0, 67, 127), 2), ((0xC0, 2), 3), ((0xC0, 0), 1)):
                 until(lambda: warm(instrument), 30, "the next song warm")
                 frames = instrument.meter("frames")
@@ -54,7 +54,9 @@ def test_a_set_is_played_by_midi_alone(jack: Jack, runtime: Path, tmp_path: Path
                 foot(0xB0, 67, 0)
                 until(lambda s=song: now(instrument) == s, 30, f"song {song}; {instrument.log()}")
                 went.append((sent, instrument.arena.history.written))
-            heard = listener.heard()
+            frames = instrument.meter("frames")
+            until(lambda: instrument.meter("frames") > frames + RATE, 10, "a while of the last song")
+            heard = listener.heard(enough=True)
         late = sum(instrument.meter(f"deck/{d}/late") for d in range(1, 9))
         path = Path(instrument.end().strip().splitlines()[-1])
     take = read_take(str(path))

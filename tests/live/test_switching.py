@@ -65,7 +65,7 @@ def test_switching_sources_makes_no_click_and_is_in_the_take(
             switch(source)
             played(0.2)
             begin = arena.history.written
-            played(1.5)
+            played(0.8)
             steady = max(steady, listen(begin))
         counts = ("deck/1/late", "deck/2/late", "xruns")
         before = {name: instrument.meter(name) for name in counts}
