@@ -40,12 +40,21 @@ if command -v dpkg-query >/dev/null 2>&1; then
         if [ "$(id -u)" != 0 ]; then
             command -v sudo >/dev/null 2>&1 || fail "please have root run: apt-get install$missing"
             root=sudo
+            sudo -v || fail "please have root run: apt-get install$missing"
         fi
         say "installing$missing"
-        $root apt-get update -qq || say "the package lists could not be refreshed; trying with the old ones"
-        # shellcheck disable=SC2086
-        $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 ||
-            fail "apt-get could not install$missing"
+        install() {
+            $root apt-get update -qq || say "the package lists could not be refreshed; trying with the old ones"
+            # shellcheck disable=SC2086
+            $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 ||
+                fail "apt-get could not install$missing"
+        }
+        if [ -n "$python" ] && "$python" -c 'import ensurepip' 2>/dev/null; then
+            install &  # while pip fetches the Python packages
+            installing=$!
+        else
+            install
+        fi
     fi
 else
     say "no Debian here: PortAudio must be there for sound (else perform plays on a silent clock): $packages"
@@ -67,6 +76,7 @@ if [ "${1:-}" = test ]; then
 else
     $pip install -q -e .
 fi || fail "the Python packages could not be installed; the lines above say which"
+[ -z "${installing:-}" ] || wait "$installing" || exit 1
 .venv/bin/python -c 'import rtmidi' 2>/dev/null || $pip install -q -e '.[midi]' ||
     say "python-rtmidi could not be built: perform plays without MIDI; .venv/bin/perform doctor says what it needs"
 say "ready: .venv/bin/perform"

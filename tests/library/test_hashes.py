@@ -91,6 +91,7 @@ REMEMBER = """
 import sys
 from pathlib import Path
 from perform.library import hashes
+hashes._PATIENCE_S = 60  # on a busy machine it may take longer than a stage would wait
 for path in sorted(Path(sys.argv[1]).iterdir()):
     hashes.remember(path, path.name)
 """

@@ -35,12 +35,15 @@ class Hands:
         await self.settle()
 
     async def settle(self) -> None:
-        """Six frames: every printed number is up to date."""
+        """Six frames: every printed number is up to date; then frames until nothing is laid out anew."""
         for _ in range(6):
             self.app.tick()
-        await self.pilot.pause()  # the foot may have been laid out anew
-        self.app.tick()
-        await self.pilot.pause()
+        sizes = None
+        while sizes != (now := [widget.size for widget in self.app.screen.query("*")]):
+            sizes = now
+            await self.pilot.pause()
+            self.app.tick()
+            await self.pilot.pause()
 
     async def until(self, condition) -> None:  # type: ignore[no-untyped-def]
         """Frames until something is so; a hundred of them are enough for anything."""
