@@ -6,7 +6,8 @@
 set -eu
 cd "$(dirname "$0")"
 unset PYTHONDONTWRITEBYTECODE  # else each of some thousand processes compiles all of its modules anew
-PIP_NO_COMPILE=1 ./setup.sh test  # only what is imported is compiled, when it is
+export PIP_NO_COMPILE=1  # of the packages, only what is imported is compiled, when it is
+./setup.sh test
 bin=.venv/bin
 $bin/ruff format --check -q .
 $bin/ruff check -q .

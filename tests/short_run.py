@@ -49,6 +49,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "rave/test_bundled.py::test_moving_a_latent_changes_the_sound": (
         *("choir-2.0-0", "choir--2.0-1"),
     ),
+    "cli/test_in_browser.py::test_a_browser_shows_the_instrument": ("desktop",),
     "tests/test_package.py::test_what_is_in_wheel_and_sdist": (),
     "train/test_training.py::test_another_seed_gives_another_model": (),
     "train/test_verb.py::test_a_killed_and_resumed_training_equals_an_uninterrupted_one": (),
