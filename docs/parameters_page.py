@@ -59,6 +59,10 @@ DECK: Mapping[str, str] = {
         "the bundled voices are equally loud, or as loud as in songs of earlier versions. A model that "
         "you load turns it on, see [playing.md](playing.md#decks)"
     ),
+    "deck/N/walk": (
+        "how the source `walk` moves: each latent by itself, as in songs of earlier versions, or all "
+        "together from moment to moment of the corpus. A model that you load walks through its corpus"
+    ),
     "deck/N/examples": (
         "range of the latents between the deck's examples: of its corpus (and the examples), or the full "
         "range"

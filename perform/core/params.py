@@ -118,6 +118,8 @@ _deck["feedback"] = Spec(0, 1, 0)  # gain of sound that comes back to its own de
 _deck["width"] = Spec(0, 1, 0)
 # the model is as loud as its calibration makes it, else as in songs of earlier versions
 _deck["calibrated"] = _switch
+# each latent walks by itself, as in songs of earlier versions, or all together through the corpus
+_deck["walk"] = Spec(0, 1, 0, choices=("free", "corpus"))
 _insert: dict[str, Spec] = {
     "wet": Spec(0, 1, 1),  # 0: the sound without the module, as late as with it; 1: only the module
     **{

@@ -34,9 +34,10 @@ UNLOAD_S = 0.03  #: fade-out of a model that is unloaded
 def first_values(deck: int) -> dict[int, float]:
     """Slot -> value of the parameters with which another model begins on a deck: what belongs to the model.
 
-    Its attributes have their defaults, bias 0 is at its home, and it is as loud as its calibration makes it.
+    Its attributes have their defaults, bias 0 is at its home, it is as loud as its calibration makes it,
+    and it walks through its corpus.
     """
-    first, switches = params.attribute_slots(deck).start, ("home", "calibrated")
+    first, switches = params.attribute_slots(deck).start, ("home", "calibrated", "walk")
     attributes = enumerate(params.default_attributes()[:ATTRIBUTES], first)
     return {slot: float(value) for slot, value in attributes} | {
         params.slot(f"deck/{deck}/{name}"): 1.0 for name in switches

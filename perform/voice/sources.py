@@ -1,4 +1,4 @@
-"""Sources of latents, one vector per frame: the hand, the model's loop, a random walk, the model's prior."""
+"""Sources of latents, one vector per frame: the model's loop, random walks, the model's prior."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from perform.library.cards import Card
 
 Latents = npt.NDArray[np.float64]  #: (latents,), sigma
+TINY = 1e-6  #: sigma; a latent that never moves has a deviation of 0
 
 
 class LatentSource(Protocol):
@@ -66,6 +67,54 @@ class WalkSource:
             self._slow = a * self._slow + (1 - a) * self._fast  # variance (1 + a^2) / (1 + a)^2
         unit = self._slow * (1 + a) / self._width
         z: Latents = self._mean + self._std * unit
+        return z
+
+
+QUIET = 0.25  #: share of a loop's moments that are too quiet for a walk
+DRAWN = 4  #: moments of which a walk goes to the nearest
+LEG_S = 0.3, 1.5  #: shortest and longest way from one moment to the next, at speed 1
+
+
+def lively_moments(gesture: npt.NDArray[np.float32], card: Card) -> npt.NDArray[np.float64]:
+    """Return the moments (n, latents) of a model's loop without the quietest ones.
+
+    If no latent is known to make it louder, those farthest from the model's home count as quiet.
+    """
+    if not len(gesture):
+        return np.zeros((0, card.latents))
+    home = np.array(card.latent_home or card.latent_mean)
+    offset = (gesture - home) / np.maximum(card.latent_std, TINY)
+    loud = [i for i, word in enumerate(card.latent_words) if word == "loud"]
+    lively = offset[:, loud].sum(axis=1) if loud else -np.linalg.norm(offset, axis=1)
+    kept: npt.NDArray[np.float64] = gesture[lively >= np.quantile(lively, QUIET)].astype(np.float64)
+    return kept
+
+
+class CorpusWalk:
+    """A random walk from one moment of the model's loop to another: its latents go together as in the corpus.
+
+    The next moment is the nearest of DRAWN random ones, and the way there is eased.
+    moments : (n, latents), one at least
+    """
+
+    def __init__(self, moments: npt.NDArray[np.float64], card: Card, seed: int) -> None:
+        self._moments, self._spread = moments, np.maximum(card.latent_std, TINY)
+        self._frame_s, self._random = card.ratio / card.sample_rate, np.random.default_rng([seed, 3])
+        self._to: Latents = moments[self._random.integers(len(moments))]
+        self._set_out()
+
+    def _set_out(self) -> None:
+        self._from, self._at, self._leg_s = self._to, 0.0, self._random.uniform(*LEG_S)
+        drawn = self._moments[self._random.integers(len(self._moments), size=DRAWN)]
+        self._to = drawn[np.square((drawn - self._from) / self._spread).sum(axis=1).argmin()]
+
+    def next(self, speed: float) -> Latents:
+        """The next step; a higher speed walks faster from moment to moment."""
+        eased = self._at * self._at * (3.0 - 2.0 * self._at)
+        z: Latents = self._from + eased * (self._to - self._from)
+        self._at += speed * self._frame_s / self._leg_s
+        if self._at >= 1.0:
+            self._set_out()
         return z
 
 

@@ -28,9 +28,18 @@ from perform.voice.home import Home
 from perform.voice.lane_context import NOBODY, LaneContext, followed_deck, heard_deck
 from perform.voice.leader_input import LeaderInput
 from perform.voice.shaping import GLIDE_S, RISE_S, LatentGlide, LatentShaping
-from perform.voice.sources import Latents, LatentSource, LoopSource, PriorSource, WalkSource
+from perform.voice.sources import (
+    CorpusWalk,
+    Latents,
+    LatentSource,
+    LoopSource,
+    PriorSource,
+    WalkSource,
+    lively_moments,
+)
 from perform.voice.voice_stream import VoiceStream
 
+CORPUS_WALK = "walk in the corpus"  #: the source "walk" with `deck/N/walk` at "corpus"
 MIN_TEMPERATURE = 0.01  #: a prior divides by the temperature
 STEADY_S = 0.1  #: the delay that the dry input follows changes once a tuning has held this long
 
@@ -52,8 +61,19 @@ class Voice(VoiceStream):
     ) -> None:
         super().__init__(model, rate)
         self._gesture, self._model, self._context, self._deck = model.gesture, model, context, deck
-        self._has_prior = model.has_prior
-        names = ("source", "freeze", "speed", "temperature", "seed", "silence", "voices", "encode", "width")
+        self._has_prior, self._moments = model.has_prior, lively_moments(model.gesture, model.card)
+        names = (
+            "source",
+            "freeze",
+            "speed",
+            "temperature",
+            "seed",
+            "silence",
+            "voices",
+            "encode",
+            "width",
+            "walk",
+        )
         self._slot = {name: SLOTS[f"deck/{deck}/{name}"] for name in names}
         self._file = FileSlots(deck)
         self._notes = params.note_slots(deck, "pitch"), params.note_slots(deck, "gate")
@@ -83,7 +103,9 @@ class Voice(VoiceStream):
         loop: LatentSource = LoopSource(self._gesture) if len(self._gesture) else self.home
         self._prior = PriorSource(self.stream.prior, seed) if self._has_prior else None
         self._sources: dict[str, LatentSource] = {"hand": self.home, "loop": loop}
-        self._sources |= {"walk": WalkSource(card, seed), "prior": self._prior or self.home}
+        walk = WalkSource(card, seed)
+        self._sources |= {"walk": walk, "prior": self._prior or self.home}
+        self._sources[CORPUS_WALK] = CorpusWalk(self._moments, card, seed) if len(self._moments) else walk
         for encoder_input in self.encoder_inputs:
             encoder_input.reset()
         self.home.start(table)
@@ -219,6 +241,8 @@ class Voice(VoiceStream):
         self._leader = self._heard.deck if self.deck_sound else followed
         if self._effect and name in SOUND_SOURCES:
             return self._glide(name, self.home.z)  # its source is sound, see `_feed`
+        if name == "walk" and table[self._slot["walk"]]:
+            name = CORPUS_WALK
         if name in self._sources:
             return self._glide(name, self._sources[name].next(speed))
         if self.leader_input:

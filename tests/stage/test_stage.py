@@ -83,8 +83,10 @@ def test_one_deck_changes_models_while_another_plays(runtime: Path, tmp_path: Pa
         until(lambda: instrument.meter("deck/8/state") == LIVE, 20, "deck 8 live")
         home = params.slot("deck/8/home")
         assert (before[home], instrument.arena.table[home]) == (0, 1), "a new model begins at its home"
-        new = [params.slot(f"deck/{deck}/{name}") for deck in (1, 8) for name in ("home", "calibrated")]
-        assert instrument.arena.table[new[2:]].all(), "and calibrated"
+        new = [
+            params.slot(f"deck/{deck}/{name}") for deck in (1, 8) for name in ("home", "calibrated", "walk")
+        ]
+        assert instrument.arena.table[new[3:]].all(), "it is calibrated, and walks through its corpus"
         before[new] = instrument.arena.table[new]
         assert np.array_equal(instrument.arena.table, before)
         assert instrument.meter("deck/2/late") - late <= 3

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from test_sources import PRIOR
@@ -16,7 +17,7 @@ from perform.core import params
 from perform.engine.compiled_model import CompiledModel, CompiledStream
 from perform.engine.protocol import PlayableModel
 from perform.library.cards import read_card
-from perform.voice.sources import LoopSource, WalkSource
+from perform.voice.sources import CorpusWalk, LoopSource, WalkSource, lively_moments
 from perform.voice.voice import Voice
 from perform.voice.voice import render as render_together
 
@@ -117,6 +118,44 @@ def test_a_walk_stays_in_the_corpus(model: Path, speed: float) -> None:
     assert z.mean(axis=0) == pytest.approx(card.latent_mean, abs=0.25)
     assert z.std(axis=0) == pytest.approx(card.latent_std, rel=0.15)
     assert np.abs(np.diff(z, axis=0)).max() < 0.35 * speed  # smooth, so that no decoder clicks
+
+
+@pytest.mark.parametrize("speed", [0.2, 1, 4])
+def test_a_walk_through_the_corpus_goes_from_one_lively_moment_to_another(model: Path, speed: float) -> None:
+    card, gesture = read_card(model), CompiledModel(model).gesture
+    moments = lively_moments(gesture, msgspec.structs.replace(card, latent_words=["", "loud", "", ""]))
+    quietest = np.quantile(gesture[:, 1], 0.25)
+    assert {*map(tuple, moments)} == {tuple(z) for z in gesture.astype(float) if z[1] >= quietest}
+    walk, again = (CorpusWalk(moments, card, seed=3) for _ in range(2))
+    z = np.array([walk.next(speed) for _ in range(6000)])
+    assert np.array_equal(z, [again.next(speed) for _ in range(6000)])
+    low, high = moments.min(axis=0), moments.max(axis=0)
+    assert (z >= low - 1e-9).all() and (z <= high + 1e-9).all()
+    assert {tuple(one) for one in z} & {tuple(one) for one in moments}, "it arrives there"
+    assert np.abs(np.diff(z, axis=0)).max() < 0.35 * speed  # smooth, so that no decoder clicks
+    assert np.array_equal(walk.next(0.0), walk.next(0.0)), "speed 0 holds"
+    assert not np.array_equal(
+        z, np.array([CorpusWalk(moments, card, seed=4).next(speed) for _ in range(6000)])
+    )
+
+
+def test_the_switch_glides_from_one_walk_to_the_other(model: Path) -> None:
+    table = params.defaults()
+    params.set_value(table, "deck/1/source", params.SOURCES.index("walk"))
+    player = voice(model, table)
+    free = render(player, table, 40)
+    params.set_value(table, "deck/1/walk", 1)
+    before = player.source_latents
+    player.render(table)
+    assert np.abs(player.source_latents - before).max() < 0.5
+    render(player, table, 20)
+    moments = lively_moments(CompiledModel(model).gesture, read_card(model))
+    assert (player.source_latents >= moments.min(axis=0)).all()
+    assert np.abs(free).any()
+
+
+def test_without_a_loop_a_walk_is_free(model: Path) -> None:
+    assert lively_moments(np.zeros((0, 4), np.float32), read_card(model)).shape == (0, 4)
 
 
 def test_a_voice_at_another_rate_keeps_its_pitch(tmp_path: Path) -> None:
