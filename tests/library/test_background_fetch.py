@@ -28,14 +28,15 @@ def test_a_file_that_is_no_model_is_kept_and_the_next_try_downloads_it_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(idle_import, "_IDLE_VERB", idle_import._VERB)  # tests leave no idle time
-    with serving(b"not a model") as server:
+    begins = (2).to_bytes(8, "little") + b"{"  # as a .safetensors file begins
+    with serving(begins + b"not a model") as server:
         path = f"/modèles/{'x' * 3}.safetensors"
         model = CatalogueModel("x", server.address.replace("/model.safetensors", path), "CC0")
         fetch = fetched(model)
         assert fetch.state is FetchState.FAILED
         assert fetch.error.endswith(f"; the download is kept: {model.local_copy}")
-        assert model.local_copy.read_bytes() == b"not a model"
-        server.data, server.tag = b"another", '"two"'
+        assert model.local_copy.read_bytes() == begins + b"not a model"
+        server.data, server.tag = begins + b"another", '"two"'
         fetch.start()
         fetch.join(60.0)
-        assert model.local_copy.read_bytes() == b"another"
+        assert model.local_copy.read_bytes() == begins + b"another"
