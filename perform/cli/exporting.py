@@ -57,7 +57,7 @@ def export(
         perform export bells -o bells.ts
     """
     from perform.core.files import write_atomically
-    from perform.library.cards import changed_texts, is_module
+    from perform.library.cards import changed_fields, is_module
     from perform.library.model_library import find_model
 
     kind = out.suffix.lower()
@@ -85,7 +85,7 @@ def export(
     from perform.rave.model_files import load
 
     loaded = load(path)
-    loaded.card |= changed_texts(path)
+    loaded.card |= changed_fields(path)
     if fidelity:
         latents = exports.latents_for(loaded, fidelity)
     if latents:

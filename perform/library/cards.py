@@ -139,10 +139,13 @@ def change_card(path: Path, fields: Mapping[str, object]) -> Path:
         raise PerformError(f"its card cannot be changed ({error.strerror})", where=str(path)) from error
 
 
-def changed_texts(path: Path) -> dict[str, object]:
-    """[disk] Return the texts of a model's card that differ from those in its file."""
+def changed_fields(path: Path) -> dict[str, object]:
+    """[disk] Return the fields of a model's card that differ from those in its file, for a copy of the model.
+
+    Without `trim_earlier`: no song of an earlier version has the copy.
+    """
     _, changes = _card_and_changes(path)
-    return {key: changes[key] for key in card_changes.TEXTS if key in changes}
+    return {key: changes[key] for key in Card.__struct_fields__ if key in changes and key != "trim_earlier"}
 
 
 def read_cloud(path: Path) -> list[list[float]]:

@@ -218,3 +218,4 @@ def test_texts_are_edited_and_shown_and_the_measured_figures_stay() -> None:
     out = path.with_suffix(".onnx")
     assert CliRunner().invoke(main, ["export", "mine", "-o", str(out)]).exit_code == 0
     assert b"made by Ada" in out.read_bytes(), "an export has them in its card"
+    assert f'"loudness_lufs": {loudness}'.encode() in out.read_bytes(), "and what was measured"
