@@ -85,6 +85,13 @@ def _sound_options(verb: _F) -> _F:
             shell_complete=completes(completion.models),
             help="Render this model on the GPU, by CUDA (repeatable).",
         ),
+        click.option(
+            "--openvino",
+            metavar="MODEL",
+            multiple=True,
+            shell_complete=completes(completion.models),
+            help="Render this model with OpenVINO, in bfloat16 (repeatable).",
+        ),
         click.option("--record", is_flag=True, help="Start recording at once."),
         click.option("--stems/--no-stems", help="Also record one file per deck."),
         click.option("--pre/--no-pre", help="Also record the master before the limiter."),
@@ -205,11 +212,11 @@ def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None)
     if sound["mapping"]:
         sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
     options = {name: value for name, value in sound.items() if name != "allow_files"}
-    options["gpu"] = gpu_models(sound["gpu"])
+    options |= {option: named_models(option, sound[option]) for option in ("gpu", "openvino")}
     return StageOptions(set=set_name, seconds=seconds, **options)
 
 
-def gpu_models(given: Iterable[str]) -> tuple[str, ...]:
+def named_models(option: str, given: Iterable[str]) -> tuple[str, ...]:
     """[disk] Return the names of models that were given by name or path; warn of one that is not here."""
     from perform.library.model_library import find_model
 
@@ -218,7 +225,7 @@ def gpu_models(given: Iterable[str]) -> tuple[str, ...]:
         try:
             names.append(find_model(name).stem)
         except WrongUse as error:  # the set may still name such a file
-            warn(f"--gpu: {error}")
+            warn(f"--{option}: {error}")
             names.append(name)
     return tuple(names)
 

@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import safe_open
 
 from perform.core.attributes import Attribute
-from perform.engine.graph_sessions import CompiledGraph, CompiledStream, compiled
+from perform.engine.graph_sessions import CompiledGraph, CompiledStream, Engine, compiled
 from perform.engine.protocol import Stream, Vector, silence_latents
 from perform.engine.style_state import ACTIONS, SWITCHES, StyleState
 from perform.engine.styled_method import StyledMethod
@@ -28,16 +28,16 @@ __all__ = ["CompiledEncoder", "CompiledModel", "CompiledStream", "PriorStream"]
 class CompiledModel:
     """[render] The decoder of a `.safetensors` model; see `perform.engine.protocol.PlayableModel`.
 
-    on_gpu      : run decoder and encoder on the GPU; PerformError or an error of ONNX Runtime: it cannot
+    engine      : what runs decoder and encoder; PerformError or an error of a library: it cannot
     warm_states : states of a stream by the frames of zeros that it has decoded, for `decoder_reset`
     """
 
     takes_sound = False
 
-    def __init__(self, path: Path, *, on_gpu: bool = False) -> None:
+    def __init__(self, path: Path, *, engine: Engine = "processor") -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._on_gpu = on_gpu
-        self._decoder = StyledMethod(path, self.sha256, "decode", on_gpu=on_gpu)
+        self._engine: Engine = engine
+        self._decoder = StyledMethod(path, self.sha256, "decode", engine=engine)
         self.attributes: Sequence[Attribute] = SWITCHES if self._decoder.has_style else ()
         self.actions: Sequence[str] = ACTIONS if self._decoder.has_style else ()
         self.noise = self._decoder.shapes.get("noise", (1, 0))[-1]
@@ -51,7 +51,7 @@ class CompiledModel:
     @functools.cached_property
     def encoder(self) -> CompiledEncoder:
         """The model's encoder, loaded when first used."""
-        return CompiledEncoder(self._path, on_gpu=self._on_gpu)
+        return CompiledEncoder(self._path, engine=self._engine)
 
     def stream(self) -> CompiledStream:
         """Return a new stream at its beginning."""
@@ -100,16 +100,16 @@ class CompiledEncoder:
     noise : values of noise per frame that sample the posterior; 0 for models without one
     """
 
-    def __init__(self, path: Path, *, on_gpu: bool = False) -> None:
+    def __init__(self, path: Path, *, engine: Engine = "processor") -> None:
         self.card, self.sha256 = read_card(path), sha256(path)
-        self._encoder = StyledMethod(path, self.sha256, "encode", on_gpu=on_gpu)
-        self._on_gpu = on_gpu
+        self._encoder = StyledMethod(path, self.sha256, "encode", engine=engine)
+        self._engine: Engine = engine
         self.noise = self._encoder.shapes.get("noise", (1, 0))[-1]
         self._path, self.silence = path, silence_latents(self)
 
     def for_another_thread(self) -> CompiledEncoder:
         """Return an encoder with new sessions, because a session has one set of buffers."""
-        return CompiledEncoder(self._path, on_gpu=self._on_gpu)
+        return CompiledEncoder(self._path, engine=self._engine)
 
     def stream(self) -> CompiledStream:
         """Return a new stream at its beginning."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -16,6 +16,7 @@ import onnxruntime as ort
 from perform.core.errors import PerformError
 from perform.core.files import write_atomically
 from perform.engine import gpu
+from perform.engine.openvino_session import OpenVinoSession
 from perform.engine.protocol import Setting, Vector
 from perform.engine.style_state import StyleState
 from perform.library import places
@@ -23,6 +24,7 @@ from perform.library import places
 ort.disable_telemetry_events()  # on Windows; elsewhere ORT_DISABLE_TELEMETRY, set in `perform`, does it
 
 GRAPH = 4  #: version of the graphs: raise it when the same model would give another graph, or another opset
+Engine = Literal["processor", "gpu", "openvino"]  #: what runs a graph; "processor": ONNX Runtime there
 AFTER = {"state": "after", "style": "learnt"}  #: kinds of state: the graph's input -> its output
 
 
@@ -85,7 +87,7 @@ class CompiledStream:
 class GraphBatch(NamedTuple):
     """Buffers for a batch of one size, and the binding by which the graph uses them in place.
 
-    binding : None for a GPU: it has its own memory, so the values are copied there and back
+    binding : None for a GPU and OpenVINO: they have their own memory, so the values are copied there and back
     """
 
     values: dict[str, Vector]
@@ -99,20 +101,27 @@ class CompiledGraph:
     metadata : the texts in the graph's file
     """
 
-    def __init__(self, graph: bytes, *, on_gpu: bool = False) -> None:
-        """on_gpu: run it on the GPU; PerformError if this computer cannot."""
+    def __init__(self, graph: bytes, *, engine: Engine = "processor") -> None:
+        """engine: what runs it; PerformError if this computer cannot."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # more makes the worst frames worse
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        self._on_gpu = on_gpu
-        if on_gpu:
-            self._session = gpu.session(graph, options)
+        self._copies = engine != "processor"
+        self._session: Any
+        self.metadata: dict[str, str] = {}
+        if engine == "openvino":
+            self._session = OpenVinoSession(graph)
         else:
-            self._session = ort.InferenceSession(graph, options, providers=[gpu.CPU])
+            here = engine == "processor"
+            self._session = (
+                ort.InferenceSession(graph, options, providers=[gpu.CPU])
+                if here
+                else gpu.session(graph, options)
+            )
+            self.metadata |= self._session.get_modelmeta().custom_metadata_map
         self.shapes = {v.name: tuple(v.shape[1:]) for v in self._session.get_inputs()}
         self._result = self._session.get_outputs()[0]
         self.shapes[self._result.name] = tuple(self._result.shape[1:])
-        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self._batches: dict[int, GraphBatch] = {}
         self._bound: Vector | None = None  # the state that the batch of one stream is bound to
 
@@ -122,6 +131,9 @@ class CompiledGraph:
 
     def run(self, streams: Sequence[CompiledStream], **inputs: Vector) -> Vector:
         """Run one frame of all streams as one batch: inputs (B, ...) by name -> the result (B, ...)."""
+        if len(streams) > 1 and isinstance(self._session, OpenVinoSession):
+            each = [{name: value[[i]] for name, value in inputs.items()} for i in range(len(streams))]
+            return np.concatenate([self.run([one], **its) for one, its in zip(streams, each, strict=True)])
         batch = self._batches.get(len(streams)) or self._new_batch(len(streams))
         values = batch.values
         for name, value in inputs.items():
@@ -169,7 +181,7 @@ class CompiledGraph:
 
     def _new_batch(self, streams: int) -> GraphBatch:
         values = {name: np.zeros((streams, *shape), np.float32) for name, shape in self.shapes.items()}
-        if self._on_gpu:
+        if self._copies:
             self._batches[streams] = GraphBatch(values, None)
             return self._batches[streams]
         binding = self._session.io_binding()
@@ -189,24 +201,26 @@ class CompiledGraph:
         return self._batches[streams]
 
 
-def compiled(path: Path, digest: str, method: str, frames: int = 1, *, on_gpu: bool = False) -> CompiledGraph:
+def compiled(
+    path: Path, digest: str, method: str, frames: int = 1, *, engine: Engine = "processor"
+) -> CompiledGraph:
     """[disk] Load a model's method from the cache; make and cache it if needed.
 
     digest : SHA-256 of the model's file
     method : a key of `perform.rave.graph.GRAPHS`
     frames : of a call
-    on_gpu : run it on the GPU; PerformError if this computer cannot
+    engine : what runs it; PerformError if this computer cannot
     """
     cached = cache_file(digest, method if frames == 1 else f"{method}-{frames}")
     with contextlib.suppress(Exception):  # missing or damaged: make it again
-        return CompiledGraph(cached.read_bytes(), on_gpu=on_gpu)
+        return CompiledGraph(cached.read_bytes(), engine=engine)
     from perform.rave.graph import GRAPHS
     from perform.rave.stored_model import read_model
 
     graph = GRAPHS[method](read_model(path), frames)
     with contextlib.suppress(OSError):  # without a cache, loading only takes longer
         write_atomically(cached, graph)
-    return CompiledGraph(graph, on_gpu=on_gpu)
+    return CompiledGraph(graph, engine=engine)
 
 
 def cache_file(digest: str, method: str) -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import safe_open
 
 from perform.engine.frame_runs import FrameRuns
-from perform.engine.graph_sessions import CompiledGraph, CompiledStream, compiled
+from perform.engine.graph_sessions import CompiledGraph, CompiledStream, Engine, compiled
 from perform.engine.protocol import Vector
 from perform.engine.style_state import StyleState
 
@@ -30,16 +30,17 @@ class StyledMethod:
     has_style : the method has AdaIN layers
     """
 
-    def __init__(self, path: Path, digest: str, name: str, *, on_gpu: bool = False) -> None:
+    def __init__(self, path: Path, digest: str, name: str, *, engine: Engine = "processor") -> None:
         self._path, self._digest, self._name = path, digest, name
-        self._plain = compiled(path, digest, name, on_gpu=on_gpu)
+        self._plain = compiled(path, digest, name, engine=engine)
         self.shapes = self._plain.shapes
         self.has_style = _has_adain(path, f"{name}r.")
         self._learning: CompiledGraph | None = None
         if self.has_style:
-            self._learning = compiled(path, digest, f"{name}-learning", on_gpu=on_gpu)
+            learns: Engine = "gpu" if engine == "gpu" else "processor"
+            self._learning = compiled(path, digest, f"{name}-learning", engine=learns)
             self._learning.warm_up()
-        if on_gpu:  # so that an error comes now, not on stage
+        if engine != "processor":  # so that an error comes now, not on stage
             self._plain.warm_up()
 
     def stream(self) -> CompiledStream:

@@ -13,6 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from perform.core.errors import PerformError
 from perform.core.paths import to_text
@@ -24,6 +25,9 @@ from perform.foreign.module_file import is_archive, unwrap
 from perform.library import places
 from perform.library.cards import is_module
 from perform.library.hashes import sha256
+
+if TYPE_CHECKING:
+    from perform.engine.compiled_model import CompiledModel
 
 CONVERSION = 4  #: version of the conversion: raise it when the same export would become another model file
 
@@ -77,18 +81,35 @@ def open_model(
 
 def open_on_gpu(model: Path) -> tuple[PlayableModel, str]:
     """[render] Open a model on the GPU, else on the processor; also return "GPU" or why it failed."""
+    opened, why = _open_with("gpu", model)
+    return opened, f"no GPU: {why}; the processor plays it" if why else "GPU"
+
+
+def open_with_openvino(model: Path) -> tuple[PlayableModel, str]:
+    """[render] Open a model with OpenVINO, else as usual; also return its error, or why it failed."""
+    from perform.engine.bfloat16_error import error_db
+    from perform.engine.compiled_model import CompiledModel
+
+    opened, why = _open_with("openvino", model)
+    if why:
+        return opened, f"no OpenVINO: {why}; ONNX Runtime plays it"
+    return opened, f"OpenVINO, bfloat16, error {error_db(opened, CompiledModel(model)):.0f} dB"
+
+
+def _open_with(engine: Literal["gpu", "openvino"], model: Path) -> tuple[CompiledModel, str]:
+    """Open a model with another engine and return ""; or as usual, and return what went wrong."""
     from perform.engine.compiled_model import CompiledModel
     from perform.engine.gpu import first_line
 
     try:
-        opened = CompiledModel(model, on_gpu=True)
+        opened = CompiledModel(model, engine=engine)
         _ = opened.encoder  # so that an error comes now, not on stage
-        return opened, "GPU"
+        return opened, ""
     except PerformError as error:
         why = error.what
-    except Exception as error:  # of ONNX Runtime, when it computes the first frame
+    except Exception as error:  # of a library, when it computes the first frame
         why = f"its first frame failed ({first_line(error)})"
-    return CompiledModel(model), f"no GPU: {printable(why)}; the processor plays it"
+    return CompiledModel(model), printable(why)
 
 
 def _require_torch(path: Path) -> None:

@@ -58,6 +58,7 @@ class ModelsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     catalogues: tuple[str, ...] = ()  #: addresses or paths of catalogues, besides the bundled one
     gpu: tuple[str, ...] = ()  #: names of the models that render on the GPU
+    openvino: tuple[str, ...] = ()  #: names of the models that OpenVINO renders, in bfloat16
 
 
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +83,7 @@ class PlayerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (
             msgspec.structs.asdict(self.sound)
             | {"ports": self.midi.ports, "osc": self.osc.listen, "clock_out": self.midi.clock}
-            | {"gpu": self.models.gpu}
+            | {"gpu": self.models.gpu, "openvino": self.models.openvino}
             | recording
         )
 

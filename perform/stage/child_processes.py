@@ -85,7 +85,8 @@ class ChildProcesses:
     def host_order(self) -> StartHost:
         """The order that starts a host, but for its model."""
         options, rate = self._options, self._arena.meter("rate")
-        return StartHost(str(self._arena.path), "", rate, options.patient, gpu=options.gpu)
+        arena = str(self._arena.path)
+        return StartHost(arena, "", rate, options.patient, gpu=options.gpu, openvino=options.openvino)
 
     def _cold_host(self) -> Child:
         return self.start("perform.voice.host_process")

@@ -21,6 +21,7 @@ class StageOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mapping: str = ""  #: used instead of the set's
     margin: Literal["tight", "normal", "safe"] | None = None  #: used instead of the set's
     gpu: tuple[str, ...] = ()  #: names of the models that render on the GPU
+    openvino: tuple[str, ...] = ()  #: names of the models that OpenVINO renders
     ports: tuple[str, ...] = ()  #: use only MIDI ports whose name contains one of these; empty: all
     osc: str = ""  #: receive OSC here, "127.0.0.1:9000"; "": nowhere
     clock_out: str = ""  #: send MIDI clock to the port whose name contains this; "": to none

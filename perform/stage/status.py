@@ -33,10 +33,17 @@ class DeckStatus(Struct, frozen=True):
     has_prior: bool = False
     error: str = ""  #: why it failed, one line
     note: str = ""  #: why its source plays as hand, one line
-    engine: str = ""  #: "GPU" where it renders there; why not, where the player wants it; else ""
+    engine: str = ""  #: see `HostReady`
     made: str = ""  #: the model file that plays: of an export, the one that was made from it
     file: str = ""  #: name of the sound file of its source "file"
     matrix: str = ""  #: name of the matrix by which it follows another deck
+
+    @property
+    def plays_with(self) -> str:
+        """What renders it instead of the processor with ONNX Runtime, as the screen says it; else ""."""
+        if self.engine == "GPU":
+            return "on the GPU"
+        return f"by {self.engine}" if self.engine.startswith("OpenVINO") else ""
 
 
 class InsertStatus(Struct, frozen=True):

@@ -29,7 +29,7 @@ def deck_advice(frame: ScreenFrame, deck: int) -> str:
         return f"{status.error} · {key}"
     if state != LIVE:
         return status.note
-    engine = "" if status.engine == "GPU" else status.engine
+    engine = "" if status.plays_with else status.engine
     fault = _fault(frame, deck) or _insert(frame, deck)
     return fault or _source(frame, deck) or _silence(frame, deck) or engine
 

@@ -35,7 +35,7 @@ from perform.core.realtime import RENDER_PRIORITY, lower_priority, raise_priorit
 from perform.engine.protocol import PlayableModel
 from perform.engine.resampling import resampling_both_ways
 from perform.foreign import sandbox
-from perform.foreign.opening import file_reader, open_model, open_on_gpu, prepare
+from perform.foreign.opening import file_reader, open_model, open_on_gpu, open_with_openvino, prepare
 from perform.library.cards import is_module, read_card
 from perform.voice.assignments import Assignments
 from perform.voice.frame_writer import check_room
@@ -53,7 +53,8 @@ def load_and_render(
 ) -> None:
     """[render] Load the model, warm it up, report it ready, then render its voices until the process ends."""
     line.report(HostLoading())
-    wants_gpu = Path(order.model).stem in order.gpu
+    stem = Path(order.model).stem
+    wants_gpu, wants_openvino = stem in order.gpu, stem in order.openvino
     if not wants_gpu:  # CUDA reserves addresses for all memory of the computer
         limit_address_space(address_space() + MEMORY)
     arena = Arena.open(Path(order.arena))
@@ -72,6 +73,8 @@ def load_and_render(
         model: PlayableModel
         if wants_gpu and not is_module(model_file):
             model, engine = open_on_gpu(model_file)
+        elif wants_openvino and not is_module(model_file):
+            model, engine = open_with_openvino(model_file)
         else:
             engine = "no GPU: a module from others plays on the processor" if wants_gpu else ""
             model = open_model(model_file, log=lambda text: line.report(HostLog(f"module {name}: {text}")))

@@ -13,7 +13,7 @@ from rig import perform
 from tiny import tiny_model
 
 import perform as package
-from perform.cli.playing import gpu_models, show_take
+from perform.cli.playing import named_models, show_take
 from perform.recorder.wav_writer import WavWriter
 
 
@@ -165,9 +165,9 @@ def test_a_model_for_the_gpu_is_a_name_or_a_path_and_a_wrong_one_is_said(
 ) -> None:
     """A host compares the name of its model's file. The shell completes paths, too."""
     tiny_model(tmp_path / "big.safetensors")
-    assert gpu_models(["bells", str(tmp_path / "big.safetensors")]) == ("bells", "big")
+    assert named_models("gpu", ["bells", str(tmp_path / "big.safetensors")]) == ("bells", "big")
     assert capsys.readouterr().err == ""
-    assert gpu_models(["bels"]) == ("bels",), "a set may name such a file"
+    assert named_models("gpu", ["bels"]) == ("bels",), "a set may name such a file"
     assert "--gpu: no model is called 'bels'; did you mean bells?" in capsys.readouterr().err
 
 

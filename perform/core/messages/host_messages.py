@@ -39,6 +39,7 @@ class StartHost(Order, frozen=True):
     patient : no clock drives the mixer; fill each ring buffer whenever it has room
     idle    : load at idle priority, until `RaisePriority`
     gpu     : names of the models that the player wants on the GPU
+    openvino : names of the models that the player wants with OpenVINO
     """
 
     arena: str
@@ -47,6 +48,7 @@ class StartHost(Order, frozen=True):
     patient: bool
     idle: bool = False
     gpu: tuple[str, ...] = ()
+    openvino: tuple[str, ...] = ()
 
 
 class RaisePriority(Order, frozen=True):
@@ -110,7 +112,7 @@ class HostReady(Report, frozen=True):
 
     made      : the file that plays; not the model's path if an export was converted
     render_ms : median render time of a frame
-    engine    : where it renders: "" on the processor, "GPU", or why it does not there
+    engine    : what renders it: "" the processor, "GPU", "OpenVINO..." with its error, or why none of these
     resampling_s, shift_s : how long the resamplers to the model's rate and back keep an insert's sound, and
         by how much they shift it
     """

@@ -58,7 +58,7 @@ def draw_selected(pen: LinePen, frame: ScreenFrame, width: int) -> None:
         parts.append(f"{file} (O)")
     if row.address in (f"deck/{frame.focus}/gain", f"deck/{frame.focus}/source"):
         parts += _licence(frame.deck(frame.focus).licence)
-        parts += ["on the GPU"] if frame.deck(frame.focus).engine == "GPU" else []
+        parts += [text] if (text := frame.deck(frame.focus).plays_with) else []
     control = frame.control(row.address)
     parts.append(control or "not mapped")
     text = "   ".join(parts)
