@@ -33,9 +33,6 @@ than in the corpus.""",
     "choir": """A small choir singing five vowels on chord tones in just intonation on 93.75 Hz: long
 chords, short calls, drawn breaths. Falls short: vibrato and beating are 4 to 6 dB flatter than in the
 corpus.""",
-    "strings": """Plucked steel strings on nine tones in just intonation on 93.75 Hz: single notes that ring,
-arpeggios, muted runs, tremolo, occasional chords. Falls short: ringing above 4 kHz is 5 dB too
-soft, and long decays end early.""",
     "storm": """The sounds of weather (wind, rain, a brook, surf) as noise that stays noise, moving and
 frozen, without a buzz at the frame rate. It has two latents, and both are heard. A frame has 1024 samples.
 Falls short: drops, bubbles and whistles are narrow noise, blurred over 10 ms. Its training went on from the

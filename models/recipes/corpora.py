@@ -11,14 +11,12 @@ from bells import bells
 from choir import choir
 from kit import kit
 from melodic import cello, flutes, reeds, singers, strike
-from strings import strings
 from tabla import tabla
 from tuning import RATE, Rng, Samples
 from weather import weather
 
 CORPORA: dict[str, Callable[[float, Rng], Samples]] = {
-    make.__name__: make
-    for make in (bells, choir, strings, weather, cello, reeds, flutes, kit, tabla, singers, strike)
+    make.__name__: make for make in (bells, choir, weather, cello, reeds, flutes, kit, tabla, singers, strike)
 }
 CORPORA["storm"] = weather
 """Each function synthesises a number of seconds of mono sound at RATE."""

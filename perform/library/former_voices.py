@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SUCCESSORS = {"drums": "kit", "weather": "storm"}
+SUCCESSORS = {"drums": "kit", "strings": "strike", "weather": "storm"}
 """Name of a voice that is no longer bundled -> the voice of its kind."""
 
 

@@ -41,7 +41,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, line: str) -> set[str]:
         ("perform play --mapping nano", {"nanokontrol2"}, set()),
         ("perform bench ", {"models", "train", "bells"}, set()),
         ("perform models info c", {"choir"}, {"bells"}),
-        ("perform transfer in.wav --model st", {"strings"}, set()),
+        ("perform transfer in.wav --model st", {"storm", "strike"}, set()),
         ("perform config sound.r", {"sound.rate"}, {"sound.device"}),
         ("perform render d", {"demo"}, set()),
         ("perform devices --device n", {"null"}, set()),

@@ -18,7 +18,7 @@ from perform.library import sets
 from perform.stage.client import Client, running
 from perform.stage.commands import Quit
 
-MODELS = {"One": "bells", "Two": "choir", "Three": "strings", "Four": "reeds", "Five": "storm"}
+MODELS = {"One": "bells", "Two": "choir", "Three": "strike", "Four": "reeds", "Five": "storm"}
 REACTION_S = 0.4  #: a hand does not click sooner on what has just appeared
 SIZES = {"keys": (120, 40), "mouse": (200, 60)}  #: the mouse has more to click on a large screen
 

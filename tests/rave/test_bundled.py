@@ -15,7 +15,7 @@ from perform.train.finishing import fixed_noise
 from perform.train.losses import FULL_SCALES, spectral_distance
 
 MODELS = Path(__file__).parents[2] / "models"
-NAMES = ("bells", "choir", "strings")
+NAMES = ("bells", "choir")
 
 
 def render(model: RAVE, z: torch.Tensor) -> torch.Tensor:

@@ -125,7 +125,7 @@ def played_in_pd(export: Path, method: str, x: np.ndarray, outputs: int, externa
     return np.asarray(made)
 
 
-MODELS = ("bells", "strings", "choir", "storm", "reeds", "v3", "discrete", "stereo", "noise", "prior")
+MODELS = ("bells", "strike", "choir", "storm", "reeds", "v3", "discrete", "stereo", "noise", "prior")
 
 
 @pytest.mark.parametrize("name", MODELS)
