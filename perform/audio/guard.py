@@ -74,7 +74,7 @@ class Limiter:
 
     def __call__(self, x: Signal, ceiling: float) -> Signal:
         """[audio] Limit (n, 2) to a ceiling (a factor) -> (n, 2), delayed by `delay` frames."""
-        if self._rests and max(x.max(), -x.min()) <= ceiling:
+        if self._rests and largest(x) <= ceiling:
             line = np.concatenate([self._line, x])
             self._line, self.reduction = line[len(x) :], 0.0
             return line[: len(x)]
@@ -121,8 +121,14 @@ def by_blocks(process: Callable[[Signal], Samples], x: Signal, block: int) -> Sa
 def peak(x: Signal | Audio) -> npt.NDArray[np.floating]:
     """[audio] The largest magnitude of each channel: (n, 2) -> (2,)."""
     rows = np.abs(x.T, order="C")  # in memory, too: four times faster
-    loudest: npt.NDArray[np.floating] = rows.max(axis=1)
+    loudest: npt.NDArray[np.floating] = np.maximum.reduce(rows, axis=1)
     return loudest
+
+
+def largest(x: Signal | Audio) -> float:
+    """[audio] The largest magnitude of all samples; NaN if one is."""
+    high, low = np.maximum.reduce(x, axis=None), np.minimum.reduce(x, axis=None)  # no wrappers of methods
+    return float(max(high, -low))
 
 
 def cap(x: Signal, ceiling: float) -> Audio:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from perform.audio.guard import MAX_BLOCK, Signal
+from perform.audio.guard import MAX_BLOCK, Signal, largest
 from perform.core.arena_layout import DECK_METER, Meters
 from perform.core.ring_buffers import Audio, RingBuffer
 
@@ -98,7 +98,7 @@ class Strip:
         available = self.ring.fill  # read once: the host may be writing now
         if available >= n:
             self.ring.read(x)
-            if self._presence == 1.0 and max(x.max(), -x.min()) <= OVERLOAD:  # so there is no NaN
+            if self._presence == 1.0 and largest(x) <= OVERLOAD:  # so there is no NaN
                 self._last, self._silent_for = x[-1].copy(), 0
                 return x
             if np.isfinite(x).all():

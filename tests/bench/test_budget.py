@@ -22,6 +22,7 @@ from perform.audio.mixer import Mixer
 from perform.core.arena import Arena
 from perform.core.arena_layout import CLOCK, LANE, LANES, lanes_of
 from perform.core.lifeline import Lifeline
+from perform.core.memory_order import FENCES
 from perform.core.messages.host_messages import StartVoice
 from perform.core.messages.message_lines import AnyOrder
 from perform.core.params import SLOTS, SOURCES
@@ -37,6 +38,9 @@ from perform.voice.voice_lane import VoiceLane
 
 RATE, BLOCK = 48000, 256
 OVERSLEPT_S = 0.0001  #: a process wakes a little late
+
+
+pytestmark = pytest.mark.skipif(FENCES, reason="fences add calls on this processor")
 
 
 def calls(work: Callable[[], object]) -> int:
@@ -89,7 +93,7 @@ class PlayingMixer:
         self.mixer.fill(self.out)
 
 
-@pytest.mark.parametrize(("decks", "budget"), [(0, 80), (2, 220), (8, 460)])
+@pytest.mark.parametrize(("decks", "budget"), [(0, 62), (2, 172), (8, 343)])
 def test_calls_of_a_mixers_block(arena: Arena, decks: int, budget: int) -> None:
     playing = PlayingMixer(arena, decks)
     playing.feed()
@@ -135,7 +139,7 @@ def test_calls_of_a_voices_frame(arena: Arena, tmp_path: Path) -> None:
 
     for _ in range(5):
         frame()
-    assert calls(frame) <= 185
+    assert calls(frame) <= 179
 
 
 def test_calls_of_a_transfers_frame(tmp_path: Path) -> None:
