@@ -55,6 +55,12 @@ and breath. Its first latent is the pitch, in tune at any height. Then come loud
 Falls short: a chord at the input gives one of its notes; below G3 it has heard nothing. Its recordings are
 the samples of a soundfont; breath and the changes of brightness and body are simulated."""
     + SOUNDFONT,
+    "singers": """Singers: the women of a choir on ah, soft oohs, a synthetic and a solo voice, one note at a
+time, with glides, swells and breath. Its first latent is the pitch, in tune at any height. Then come
+loudness, noise and timbre.
+Falls short: no words and no consonants; a chord at the input gives one of its notes. Its recordings are the
+samples of a soundfont; breath and the changes of brightness and body are simulated."""
+    + SOUNDFONT,
     "strike": """A grand and an electric piano, vibraphone, marimba and celesta: struck notes that ring, one
 at a time. Its first latent is the pitch, in tune at any height. Then come loudness, noise and timbre. It does
 not strike by itself: the loudness rises and falls as you move it, or as the input does.

@@ -84,7 +84,7 @@ FLUTES = MelodicVoice(
 )
 """Flute, pan flute, recorder, ocarina, shakuhachi."""
 SINGERS = MelodicVoice(
-    (Instrument(52, 60, 84), Instrument(53, 43, 84), Instrument(54, 43, 79), Instrument(85, 43, 84)),
+    (Instrument(52, 60, 81), Instrument(53, 45, 81), Instrument(54, 45, 79), Instrument(85, 45, 81)),
     bright=1800.0,
     body=(500.0, 1300.0),
     noise=(1500.0, 10000.0),

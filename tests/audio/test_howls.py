@@ -15,7 +15,7 @@ MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.mark.parametrize(
-    "model", ["bells", "cello", "choir", "flutes", "kit", "reeds", "storm", "strike", "tabla"]
+    "model", ["bells", "cello", "choir", "flutes", "kit", "reeds", "singers", "storm", "strike", "tabla"]
 )
 def test_no_false_alarm_on_the_bundled_models(shared_cache: None, model: str) -> None:
     host = CompiledModel(MODELS / f"{model}.safetensors")

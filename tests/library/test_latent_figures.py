@@ -21,7 +21,7 @@ from perform.rave import latent_effect
 from perform.rave.latent_effect import latent_effects, measured_latents
 from perform.rave.model_files import load
 
-BUNDLED = ("bells", "cello", "choir", "flutes", "kit", "reeds", "storm", "strike", "tabla")
+BUNDLED = ("bells", "cello", "choir", "flutes", "kit", "reeds", "singers", "storm", "strike", "tabla")
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from perform.offline.transfer import CEILING, Transfer
 
 MODELS = Path(__file__).parents[2] / "models"
 NAMES = ("bells", "choir", "kit")
-PITCHED = ("cello", "flutes", "reeds", "strike", "tabla")
+PITCHED = ("cello", "flutes", "reeds", "singers", "strike", "tabla")
 SAMPLES = Path(__file__).parents[2] / "docs" / "sounds"
-FROM_SOUNDFONT = ["cello", "flutes", "reeds", "strike"]
+FROM_SOUNDFONT = ["cello", "flutes", "reeds", "singers", "strike"]
 MEGABYTE = 1_000_000
 #: kind, voice and whose ears, where the colour of a sound is no nearer to the voice's than it was before
 NO_NEARER = {

@@ -15,7 +15,7 @@ from perform.rave.model import RAVE
 from perform.rave.model_files import load
 
 MODELS = Path(__file__).parents[2] / "models"
-LOWEST = {"cello": -16, "flutes": -2, "kit": -2, "reeds": -16, "strike": -16, "tabla": -16}
+LOWEST = {"cello": -16, "flutes": -2, "kit": -2, "reeds": -16, "singers": -12, "strike": -16, "tabla": -16}
 """Each voice's lowest note in this test, semitones above A3: F2 or G3."""
 TUNES = tuple(name for name in LOWEST if name != "kit")
 """The voices that hold a note: a drum kit's are short and noisy."""
