@@ -13,6 +13,7 @@ from perform.library.cards import read_card
 from perform.rave.fundamental import Fundamental
 from perform.rave.model import RAVE
 from perform.rave.model_files import load
+from perform.train.voice_figures import grid
 
 MODELS = Path(__file__).parents[2] / "models"
 LOWEST = {"cello": -16, "flutes": -2, "kit": -2, "reeds": -16, "singers": -12, "strike": -16, "tabla": -16}
@@ -88,6 +89,18 @@ def test_every_knob_is_heard_and_bow_or_breath_too(voice: RAVE) -> None:
     z = voice.gesture[:600].T[None]
     assert level_db(decoded(voice, z) - decoded(voice, z, temperature=0.0)) > -50
     assert path.stat().st_size < 20_000_000
+
+
+def test_a_held_note_is_no_buzz_at_the_frame_rate(voice: RAVE) -> None:
+    """The notes are 0.38 of the frame rate away from its multiples, and so are few of their harmonics."""
+    frame_hz = voice.config.sample_rate / voice.ratio
+    notes = torch.log2(frame_hz * (torch.tensor([2.0, 3.0, 5.0]) + 0.38) / 220)
+    z = torch.tensor(voice.card["latent_home"])[None, :, None].repeat(len(notes), 1, int(frame_hz))
+    z[:, 0] = notes[:, None]
+    sounds = decoded(voice, z)[:, 0, voice.config.sample_rate // 4 :]
+    assert all(grid(sound, voice) < 0.2 for sound in sounds)
+    buzz = sounds[0, : voice.ratio].repeat(100)
+    assert grid(buzz, voice) > 0.9, "the measure finds a buzz"
 
 
 def test_a_rest_is_silent(voice: RAVE) -> None:
