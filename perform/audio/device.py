@@ -163,17 +163,25 @@ def open_stream(
     block: int,
     callback: Callable[[Any, Any, float, Any], None],
     channels: int = 2,
+    on_end: Callable[[], None] | None = None,
 ) -> Any:
     """Start a float32 stream that calls `callback(came, out, buffered, status)` on the audio thread.
 
     channels : of the output, as many as `out` has
+    on_end   : called when the stream has ended, on a thread of PortAudio
     block    : frames of a callback, or OWN_BLOCK
     came     : (n, 1 or 2) from `input_device`, or None without one
     buffered : seconds of latency outside the callback, from the input to the output, as the device reports
                it; if that is impossible, the latency of the open stream, which on JACK lacks two periods;
                0 without an input
     """
-    common = {"samplerate": rate, "blocksize": block, "dtype": "float32", "latency": "low"}
+    common = {
+        "samplerate": rate,
+        "blocksize": block,
+        "dtype": "float32",
+        "latency": "low",
+        "finished_callback": on_end,
+    }
     try:
         with _quiet():
             if input_device is None:

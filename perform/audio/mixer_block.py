@@ -28,6 +28,7 @@ class MixerBlock:
         self._arena, self._me, self._rate, self._patient = arena, mixer, rate, patient
         self._mixer: Mixer | None = None
         self._pace = self._new_pace()
+        self.filled_at = 0.0  #: when the last block began, monotonic seconds
         self.resampler_s = 0.0  #: seconds that a resampler adds between this mixer and its device
         self._beat = METER_SLOTS["heartbeat/device" if mixer == DEVICE else "heartbeat/clock"]
 
@@ -54,7 +55,7 @@ class MixerBlock:
         block    : frames of a block, where `out` holds several because all is silent
         """
         block = len(out) if block is None else block
-        began = time.monotonic()
+        self.filled_at = began = time.monotonic()
         meters = self._arena.meters
         if not self.owns:
             self._mixer = None

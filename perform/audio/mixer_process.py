@@ -40,7 +40,8 @@ STALL_S = 0.25  #: a device that has not called back for this long is dead
 PATIENT_STALL_S = 5.0  #: the same where the mixer waits for the decks
 STEADY_S = 5.0  #: another block of the device is reported once it has lasted this long
 CONNECTIONS_S = 0.5  #: between two looks at the connections on a JACK server
-POLL_S = 0.02  #: between two looks at the device
+POLL_S = 0.06  #: between two looks at the device; it wakes us when it ends
+FIRST_POLL_S = 0.02  #: the same until its first block
 IDLE_S = 0.25  #: between two signs of life while the other mixer owns the decks
 SILENT_FRAMES = 2048  #: the clock mixer mixes so many at once while nothing sounds
 RETRY_S = 0.5  #: between two attempts to open a device
@@ -102,15 +103,15 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
     connections = JackConnections(sd, order.connections) if device.is_jack else None
     if connections:
         connections.restore()
-    beat, at = arena.meter("heartbeat/device"), time.monotonic()
-    polled = at
+    polled = began = time.monotonic()
     known = last = ""  # the text that the player knows, and the last one
-    since = at  # when the last one became true
+    since = began  # when the last one became true
     cue = device.cue
-    while device.is_active and time.monotonic() - at < _longest_pause(arena, device.rate, order.patient):
+    while device.is_active and not device.ended.is_set():
         now = time.monotonic()
-        if arena.meter("heartbeat/device") != beat:
-            beat, at = arena.meter("heartbeat/device"), now
+        left = max(began, device.called_at) + _longest_pause(arena, device.rate, order.patient) - now
+        if left <= 0.0:
+            break
         if connections and now - polled > CONNECTIONS_S:
             polled = now
             if connections.poll():
@@ -125,7 +126,7 @@ def run_device(line: Lifeline, arena: Arena, order: StartMixer) -> None:
             why = "its block changed" if known else device.why
             line.report(DevicePlaying(last, why, device.rate, device.input_error, device.cue))
             known = last
-        time.sleep(POLL_S)
+        device.ended.wait(min(POLL_S if known else FIRST_POLL_S, left))
     line.report(DeviceLost(str(device)))
     os._exit(3)  # closing the stream of a dead server hangs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -27,12 +28,14 @@ Fill = Callable[[Audio, Audio | None, float], None]  #: see `MixerBlock.fill`
 class OpenDevice:
     """[main] The device that the order names, playing. NoDevice: it cannot be opened.
 
+    ended : set when the device has ended the stream
     rate  : of the mixer, Hz: that of the order, else of the stage, else the device's own
     block : frames of the last block; 0 before the first
     why   : the reason for this device;  input_error : why there is no live input
     """
 
     def __init__(self, sd: ModuleType, arena: Arena, order: StartMixer) -> None:
+        self.ended = threading.Event()
         self._device, self.why = devices.choose(sd, order.device)
         self._input, self.input_error = devices.choose_input(sd, self._device, order.input)
         self.rate: float = order.rate or arena.meter("rate") or self._device.rate
@@ -80,7 +83,14 @@ class OpenDevice:
             self.block = len(out)
 
         return devices.open_stream(
-            sd, self._device, self._input, self._device_rate, block, callback, self._cue.channels
+            sd,
+            self._device,
+            self._input,
+            self._device_rate,
+            block,
+            callback,
+            self._cue.channels,
+            self.ended.set,
         )
 
     def __str__(self) -> str:
@@ -100,6 +110,11 @@ class OpenDevice:
     def is_active(self) -> bool:
         """The device has not ended the stream."""
         return bool(self._stream.active)
+
+    @property
+    def called_at(self) -> float:
+        """When the last block began, monotonic seconds; 0 before the first."""
+        return self._mixer.filled_at
 
     @property
     def text(self) -> str:
