@@ -17,13 +17,26 @@ RATE = 48000
 DEMO = places.bundled("presets") / "sets" / "demo.toml"
 
 
-def heard(song: str, without: str, folder: Path, seconds: float) -> np.ndarray:
-    """The sound (n,) of one song of the demo, without one of its decks."""
+def heard(
+    song: str, without: str, folder: Path, seconds: float, before: str = "", after: str = ""
+) -> np.ndarray:
+    """The sound (n,) of one song of the demo, without one of its decks, or with one more change."""
     (text,) = [part for part in DEMO.read_text().split("[[songs]]\n") if f'name = "{song}"' in part]
     path, out = folder / "one.toml", folder / "one.wav"
-    path.write_text(f'name = "one"\n[[songs]]\n{text}'.replace(without, ""))
+    path.write_text(f'name = "one"\n[[songs]]\n{text}'.replace(without, "").replace(before or without, after))
+    out.unlink(missing_ok=True)
     render(str(path), out, seconds, seed=None, rate=RATE, on_progress=lambda seconds: None)
     return np.asarray(soundfile.read(out, dtype="float32")[0].mean(axis=1))
+
+
+def test_a_prior_sounds_like_its_voice(tmp_path: Path, shared_cache: None) -> None:
+    """Between silence and full scale, with strokes and with rests between them, unlike another seed's."""
+    x = heard("Night shift", '1 = "strike"', tmp_path, 10.0)
+    other = heard("Night shift", '1 = "strike"', tmp_path, 10.0, '"deck/2/seed" = 20', '"deck/2/seed" = 21')
+    for sound in (x, other):
+        levels = np.sqrt(np.square(sound[: len(sound) // 4800 * 4800].reshape(-1, 4800)).mean(axis=1))
+        assert levels.max() > 0.03 and levels.max() > 10 * np.quantile(levels, 0.1)
+    assert np.corrcoef(x, other)[0, 1] < 0.5
 
 
 def test_every_deck_of_the_demo_has_a_bundled_voice() -> None:
