@@ -113,5 +113,6 @@ _OF_CONFIG: dict[str, Callable[[], Iterable[str]]] = {
     "midi.ports": midi_ports,
     "midi.clock": midi_ports,
     "models.gpu": models,
+    "models.openvino": models,
     "screen.theme": themes,
 }
