@@ -24,6 +24,7 @@ PERFORM_TEST_CACHE=$(mktemp -d) && export PERFORM_TEST_CACHE
     failed=0
     types >"$types_log" 2>&1 &
     types=$!
+    [ "${PERFORM_TEST_PEERS:-}" != build ] || $low $bin/python tests/peers/environment.py >/dev/null 2>&1 &
     $low $bin/python -m pytest -n $((2 * cores)) --dist loadfile --no-loadscope-reorder \
         -m "not alone" --ignore tests/live --ignore tests/stage $long || failed=1
     wait $types || failed=1

@@ -36,7 +36,11 @@ def nav() -> list[Entry]:
         links = re.findall(r"\[([^\]]+)\]\(([^)]+\.md)\)", text)
         entries.append({heading: [{_title(name): _place(target)} for name, target in links]})
     voices: list[Entry] = [{path.stem: f"models/{path.name}"} for path in sorted(ROOT.glob("models/*.md"))]
-    entries.append({"The bundled models": [*voices, {"Their recipes": "models/recipes/README.md"}]})
+    recipes: list[Entry] = [
+        {"Their recipes": "models/recipes/README.md"},
+        {"The recipes of the pitched voices": "models/recipes/pitched.md"},
+    ]
+    entries.append({"The bundled models": [*voices, *recipes]})
     entries.append({"Project": [{"Changes": "CHANGELOG.md"}, {"Security": "SECURITY.md"}]})
     return entries
 
@@ -53,7 +57,7 @@ def _place(target: str) -> str:
 def files() -> list[str]:
     """The files of the site, by their paths from the root of the repository."""
     found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*"), *ROOT.glob("models/*"), ROOT / "LICENSE"]
-    found.append(ROOT / "models" / "recipes" / "README.md")
+    found += sorted(ROOT.glob("models/recipes/*.md"))
     return sorted(
         path.relative_to(ROOT).as_posix() for path in found if path.is_file() and path.suffix in SHOWN
     )

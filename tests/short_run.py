@@ -50,6 +50,7 @@ SHORT: dict[str, tuple[str, ...]] = {
         *("choir-2.0-0", "choir--2.0-1"),
     ),
     "cli/test_in_browser.py::test_a_browser_shows_the_instrument": ("desktop",),
+    "rave/test_accepted_voices.py::test_a_voice_is_as_good_as_when_it_was_accepted": ("kit", "storm"),
     "tests/test_package.py::test_what_is_in_wheel_and_sdist": (),
     "train/test_training.py::test_another_seed_gives_another_model": (),
     "train/test_verb.py::test_a_killed_and_resumed_training_equals_an_uninterrupted_one": (),

@@ -121,5 +121,7 @@ def _digest() -> str:
 
 
 if __name__ == "__main__":
-    make(sys.argv[1:])
+    folder().mkdir(parents=True, exist_ok=True)
+    with FileLock(folder() / "lock"):
+        make(sys.argv[1:])
     print(folder() / "exports")

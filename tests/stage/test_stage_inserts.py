@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_a_module_that_crashes_or_hangs_leaves_the_plain_sound(inserted: Path, r
         client.ask(LoadInsert(2, "swap"))
         plays(instrument, 2, "swap")
         saved = Path(os.environ["PERFORM_HOME"]) / "state" / "autosave.json"
-        until(lambda: '"inserts":{"master":' in saved.read_text(), 10, "an autosave")
+        until(lambda: set(json.loads(saved.read_text())["inserts"]) == {"master", "2"}, 10, "an autosave")
         instrument.kill()
     with playing(runtime, "--device", "null", set_name=str(inserted)) as again:
         plays(again, 2, "swap")
