@@ -32,7 +32,7 @@ class MappingFile(NamedTuple):
     @property
     def is_bundled(self) -> bool:
         """Whether perform brings the file; such a file never changes."""
-        return _is_bundled(self.path)
+        return _is_in(self.path, mapping_files.bundled())
 
     @property
     def is_fallback(self) -> bool:
@@ -41,13 +41,13 @@ class MappingFile(NamedTuple):
 
 
 @functools.lru_cache
-def _is_bundled(path: Path) -> bool:
-    return path.resolve().is_relative_to(mapping_files.bundled().resolve())
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 @functools.lru_cache
-def _bundled_files() -> tuple[MappingFile, ...]:
-    paths = sorted(mapping_files.bundled().glob("*.toml"))
+def _files_of(folder: Path) -> tuple[MappingFile, ...]:
+    paths = sorted(folder.glob("*.toml"))
     return tuple(MappingFile(mapping_files.load(path), path) for path in paths)
 
 
@@ -82,7 +82,7 @@ class MappingLayers:
                     files[path] = MappingFile(mapping_files.load(path), path)
             except WrongUse as error:
                 errors.append(str(error))
-        self._files = [*files.values(), *_bundled_files()]
+        self._files = [*files.values(), *_files_of(mapping_files.bundled())]
         return errors
 
     def choose(self, name: str) -> None:
