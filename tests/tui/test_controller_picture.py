@@ -9,7 +9,7 @@ import pytest
 from hands import playing
 from test_wide_layouts import PORT, binding, equipped
 
-from perform.control import controller_device, layers
+from perform.control import controller_device
 from perform.control.binding_rows import binding_rows
 from perform.control.layers import MappingLayers
 from perform.core import params
@@ -24,11 +24,6 @@ DEVICES = ("nanoKONTROL2", "Launch Control XL", "Midi Fighter Twister", "X-TOUCH
 def bundled(monkeypatch):  # type: ignore[no-untyped-def]
     """The mappings that come with perform, which the screen's tests do not see."""
     monkeypatch.setattr(places, "bundled", BUNDLED)
-    for cached in (layers._bundled_files, layers._is_bundled):
-        cached.cache_clear()
-    yield
-    for cached in (layers._bundled_files, layers._is_bundled):
-        cached.cache_clear()
 
 
 def side(text: str, width: int) -> list[str]:
