@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
 
 from stand_in import FakeStage
@@ -46,8 +47,9 @@ class Hands:
             await self.pilot.pause()
 
     async def until(self, condition) -> None:  # type: ignore[no-untyped-def]
-        """Frames until something is so; a hundred of them are enough for anything."""
-        for _ in range(200):
+        """Frames until something is so; half a minute is enough for anything, also on a busy machine."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
             if condition():
                 return
             self.app.tick()
