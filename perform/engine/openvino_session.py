@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -21,6 +22,10 @@ _OPTIONS = {
     "PERFORMANCE_HINT": "LATENCY",
     "ENABLE_CPU_PINNING": False,
 }
+
+
+#: OpenVINO tells its maker of each import, if it can import this package; without it, it keeps silent
+_TELEMETRY = "openvino_telemetry"
 
 
 class Port(NamedTuple):
@@ -41,6 +46,7 @@ class OpenVinoSession:
         if not importlib.util.find_spec("openvino"):
             hint = 'pip install "perform-rave[openvino]"'
             raise PerformError("the package openvino is not installed", hint=hint)
+        sys.modules[_TELEMETRY] = cast(Any, None)
         openvino: Any = importlib.import_module("openvino")
         core = openvino.Core()
         if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 #: ONNX Runtime sends nothing where one of these is set: a test must not pass because of them
 SUPPRESSORS = ("ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI", "GITHUB_ACTIONS", "TF_BUILD")
@@ -15,15 +18,22 @@ import sys
 from pathlib import Path
 import numpy as np
 from perform.engine.compiled_model import CompiledModel
+from perform.foreign.opening import open_with_openvino
 
-model = CompiledModel(Path(sys.argv[1]))
+path = Path(sys.argv[1])
+model = open_with_openvino(path)[0] if sys.argv[2] == "openvino" else CompiledModel(path)
 stream = model.stream()
 noise = np.zeros((1, model.card.latents), np.float32)
 model.render([stream], noise, noise)
 """
 
 
-def test_a_process_that_plays_a_model_leaves_no_file_in_the_users_home(tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["processor", "openvino"])
+def test_a_process_that_plays_a_model_leaves_no_file_in_the_users_home(
+    tiny: Path, tmp_path: Path, engine: str
+) -> None:
+    if engine == "openvino" and not importlib.util.find_spec("openvino"):
+        pytest.skip("openvino is not installed")
     home = tmp_path / "user"
     home.mkdir()
     folders = {
@@ -31,7 +41,7 @@ def test_a_process_that_plays_a_model_leaves_no_file_in_the_users_home(tiny: Pat
     } | {"HOME": str(home), "LOCALAPPDATA": str(home), "APPDATA": str(home)}
     kept = {name: value for name, value in os.environ.items() if name not in SUPPRESSORS}
     done = subprocess.run(
-        [sys.executable, "-c", PLAY, str(tiny / "bells.safetensors")],
+        [sys.executable, "-c", PLAY, str(tiny / "bells.safetensors"), engine],
         env=kept | folders,
         capture_output=True,
         text=True,
