@@ -16,6 +16,8 @@ from perform.cli.output import Seconds, json_option, log, show, warn
 from perform.core.errors import PerformError, WrongUse
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+ENGINES = {"gpu": "on the GPU, by CUDA", "openvino": "with OpenVINO, in bfloat16"}
+"""Options that name models, and how these are rendered."""
 
 
 def _sound_options(verb: _F) -> _F:
@@ -78,19 +80,15 @@ def _sound_options(verb: _F) -> _F:
             help="Safety margin of just-in-time rendering: tight 3 ms, normal 10 ms, safe 25 ms "
             "(default: the set's).",
         ),
-        click.option(
-            "--gpu",
-            metavar="MODEL",
-            multiple=True,
-            shell_complete=completes(completion.models),
-            help="Render this model on the GPU, by CUDA (repeatable).",
-        ),
-        click.option(
-            "--openvino",
-            metavar="MODEL",
-            multiple=True,
-            shell_complete=completes(completion.models),
-            help="Render this model with OpenVINO, in bfloat16 (repeatable).",
+        *(
+            click.option(
+                f"--{engine}",
+                metavar="MODEL",
+                multiple=True,
+                shell_complete=completes(completion.models),
+                help=f"Render this model {how} (repeatable).",
+            )
+            for engine, how in ENGINES.items()
         ),
         click.option("--record", is_flag=True, help="Start recording at once."),
         click.option("--stems/--no-stems", help="Also record one file per deck."),
@@ -212,7 +210,7 @@ def _options(set_name: str, sound: dict[str, Any], seconds: float | None = None)
     if sound["mapping"]:
         sound = sound | {"mapping": str(find(sound["mapping"]).resolve())}
     options = {name: value for name, value in sound.items() if name != "allow_files"}
-    options |= {option: named_models(option, sound[option]) for option in ("gpu", "openvino")}
+    options |= {option: named_models(option, sound[option]) for option in ENGINES}
     return StageOptions(set=set_name, seconds=seconds, **options)
 
 

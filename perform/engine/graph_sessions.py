@@ -111,13 +111,10 @@ class CompiledGraph:
         self.metadata: dict[str, str] = {}
         if engine == "openvino":
             self._session = OpenVinoSession(graph)
+        elif engine == "gpu":
+            self._session = gpu.session(graph, options)
         else:
-            here = engine == "processor"
-            self._session = (
-                ort.InferenceSession(graph, options, providers=[gpu.CPU])
-                if here
-                else gpu.session(graph, options)
-            )
+            self._session = ort.InferenceSession(graph, options, providers=[gpu.CPU])
             self.metadata |= self._session.get_modelmeta().custom_metadata_map
         self.shapes = {v.name: tuple(v.shape[1:]) for v in self._session.get_inputs()}
         self._result = self._session.get_outputs()[0]

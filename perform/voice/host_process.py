@@ -76,7 +76,9 @@ def load_and_render(
         elif wants_openvino and not is_module(model_file):
             model, engine = open_with_openvino(model_file)
         else:
-            engine = "no GPU: a module from others plays on the processor" if wants_gpu else ""
+            if wants_gpu or wants_openvino:
+                wanted = "GPU" if wants_gpu else "OpenVINO"
+                engine = f"no {wanted}: a module from others plays on the processor, with torch"
             model = open_model(model_file, log=lambda text: line.report(HostLog(f"module {name}: {text}")))
         if engine:
             line.report(HostLog(f"{name}: {engine}"))

@@ -73,8 +73,7 @@ def _(layer: DelayLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
 
 @emit.register
 def _(layer: Conv1dLayer, weights: Weights, graph: Graph, x: Signal) -> Signal:
-    weight = weights["weight"].transpose(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
-    bias = weights["bias"]
+    weight, bias = _by_taps(weights), weights["bias"]
     if layer.groups == 1:
         return _convolution(layer, graph, x, weight, bias)
     if layer.groups != 2:
@@ -89,7 +88,17 @@ def _convolution(layer: Conv1dLayer, graph: Graph, x: Signal, weight: Array, bia
     """The layer, or a group of it: weight (taps, inputs, outputs)."""
     if layer.kernel > 1:
         x = graph.windows(x, layer.memory, layer.kernel, layer.stride, layer.dilation)
-    return graph.dense(x, weight.reshape(-1, weight.shape[2]), bias)
+    return _product(graph, x, weight, bias)
+
+
+def _by_taps(weights: Weights) -> Array:
+    """A convolution's weight (outputs, inputs, taps) as (taps, inputs, outputs)."""
+    return weights["weight"].transpose(2, 1, 0)
+
+
+def _product(graph: Graph, windows: Signal, weight: Array, bias: Array) -> Signal:
+    """The windows of a convolution times its weight (taps, inputs, outputs)."""
+    return graph.dense(windows, weight.reshape(-1, weight.shape[2]), bias)
 
 
 @emit.register
@@ -109,7 +118,7 @@ def _(layer: ResidualUnitLayer, weights: Weights, graph: Graph, x: Signal) -> Si
         joined = graph.past(x, dilated.memory)
         active = graph.op("LeakyRelu", joined, alpha=0.2)
         windows = graph.windows_of(active, x, dilated.memory, dilated.kernel, 1, dilated.dilation)
-        y = _product(dilated, weights.of("dilated"), graph, windows)
+        y = _product(graph, windows, _by_taps(weights.of("dilated")), weights.of("dilated")["bias"])
         begin = (dilated.memory - delay) * x.channels
         late = graph.cut(joined, begin, begin + x.frames * x.channels)
         x = x._replace(name=graph.shape(late, -1, x.channels))
@@ -117,12 +126,6 @@ def _(layer: ResidualUnitLayer, weights: Weights, graph: Graph, x: Signal) -> Si
         y = emit(dilated, weights.of("dilated"), graph, graph.map("LeakyRelu", x, alpha=0.2))
     y = emit(layer.pointwise, weights.of("pointwise"), graph, graph.map("LeakyRelu", y, alpha=0.2))
     return graph.map("Add", x, y.name)
-
-
-def _product(layer: Conv1dLayer, weights: Weights, graph: Graph, windows: Signal) -> Signal:
-    """A convolution's windows times its weights."""
-    weight = weights["weight"].transpose(2, 1, 0)  # (outputs, inputs, taps) -> (taps, inputs, outputs)
-    return graph.dense(windows, weight.reshape(-1, weight.shape[2]), weights["bias"])
 
 
 @emit.register
