@@ -68,35 +68,33 @@ class Player:
 class Keys(Player):
     """A player without a mouse."""
 
+    def answer(self, question: str, text: str) -> None:
+        """Type the answer to what the screen asks."""
+        self.sees(question)
+        self.type(text)
+        self.press("Enter")
+
     def new_set(self, name: str) -> None:
         self.press("j", "c")
-        self.sees("A new set")
-        self.type(name)
-        self.press("Enter")
+        self.answer("A new set", name)
 
     def new_song(self, name: str) -> None:
         self.press("a")
-        self.sees("A new, empty song")
-        self.type(name)
-        self.press("Enter")
+        self.answer("A new, empty song", name)
 
     def close_list(self) -> None:
         self.press("Escape")
 
     def load(self, model: str) -> None:
         self.press("1", "o")
-        self.sees("A model for deck 1")
-        self.type(model)
-        self.press("Enter")
+        self.answer("A model for deck 1", model)
 
     def source(self) -> None:
         self.press("a")
 
     def scene(self, name: str) -> None:
         self.press("w", "F3")
-        self.sees("glide")
-        self.type(name)
-        self.press("Enter")
+        self.answer("glide", name)
 
     def keep(self) -> None:
         self.press("K")
@@ -127,9 +125,7 @@ class Keys(Player):
 
     def open_set(self, name: str) -> None:
         self.press("o")
-        self.sees("Open another set")
-        self.type(name)
-        self.press("Enter")
+        self.answer("Open another set", name)
 
 
 class Mouse(Player):
