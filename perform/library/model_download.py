@@ -1,7 +1,8 @@
-"""The download of a catalogue's model: it must begin as a model file, and be the file that came before.
+"""Downloads a model of a catalogue: it must begin as a model file does.
 
-No catalogue has to publish a SHA-256. `fetched.json`, beside the player's models, has that of each address
-whose file was downloaded. [network], [disk]
+Many catalogues do not say the SHA-256 of their files. So `fetched.json`, beside the player's models,
+remembers it for each address that was downloaded, and a file that has changed since is noticed. [network],
+[disk]
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ class ModelLoads:
                 self._played[deck.model] = load / _times(decks[deck.model])
 
     def predict(self, models: Iterable[Path | None], modules: Iterable[Path | None] = ()) -> float:
-        """Predict the load of a song: that of its busiest host process, or the mean of all cores.
+        """Predict the load of a song: how busy its busiest model is, or all cores on average.
 
-        The higher of both; 0 if a model has never been loaded, so that its load is not known.
+        The higher of both counts; 0 if a model has never been loaded, so that its load is not known.
 
         models  : of the decks
         modules : of the inserts; each renders by itself
